@@ -1,0 +1,25 @@
+/** Time as the engines see it. Tests inject one that they advance by hand; nothing else in the toolkit reads a clock. */
+export interface Clock {
+  /** Monotonic milliseconds (fractional) from an arbitrary origin. Durations and deadlines are measured with this. */
+  mono(): number
+  /** Wall-clock milliseconds since 1970. For display only: no decision about freshness rests on it. */
+  wall(): number
+  /** Calls `fn` once after `ms` milliseconds unless cancelled. The timer does not keep the process alive. */
+  timer(ms: number, fn: () => void): Timer
+}
+
+/** A pending timer of a {@link Clock}. Cancelling twice, or after it fired, does nothing. */
+export interface Timer {
+  cancel(): void
+}
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  mono: () => performance.now(),
+  wall: () => Date.now(),
+  timer(ms, fn) {
+    const handle = setTimeout(fn, ms)
+    handle.unref()
+    return { cancel: () => clearTimeout(handle) }
+  },
+}
