@@ -1,19 +1,7 @@
 import type { RedisReplyError } from './errors.js'
-import type { Script } from './script.js'
+import type { RedisCommand } from './script.js'
 
-/** An argument of a Redis command. Numbers are written in decimal. */
-export type RedisArg = string | number | Buffer
-
-/** One Redis command. With `script`, `args` are the keys followed by the arguments and `keyCount` says how many are keys. */
-export interface RedisCommand {
-  /** Upper-case command name; `EVALSHA` for a script. */
-  readonly name: string
-  readonly args: readonly RedisArg[]
-  /** Bulk strings of the reply arrive as Buffers instead of UTF-8 strings. */
-  readonly binary?: boolean
-  readonly script?: Script
-  readonly keyCount?: number
-}
+export type { RedisArg, RedisCommand } from './script.js'
 
 /** A reply as RESP2 knows it; an error reply stands in its place in the list and is not thrown. */
 export type RedisReply = string | number | Buffer | null | RedisReplyError | RedisReply[]
