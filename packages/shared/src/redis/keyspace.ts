@@ -1,0 +1,83 @@
+import { ConfigurationError } from '../kernel/errors.js'
+import { hashTagOf, labelOf, slotOf } from './slot.js'
+
+/**
+ * Every key that the toolkit writes to Redis, in one table. With the prefix `vextrus:`
+ *
+ * | key                             | holds                                                  |
+ * | ------------------------------- | ------------------------------------------------------ |
+ * | `vextrus:<key>`                 | a cache entry, exactly as its caller named it          |
+ * | `vextrus@lease:{<tag>}:<key>`   | the lease of a load under way, in the slot of its entry |
+ * | `vextrus@wake:{<tag>}:<key>`    | a signal to those who wait for the key, in the same slot |
+ * | `vextrus@tags`                  | the tag clock                                          |
+ * | `vextrus@tags:clear`            | the mark that tells every process of a `clear()`       |
+ *
+ * All begin with the word of the prefix, so that one ACL rule covers them; no key of one line can be a key of another.
+ */
+export class Keyspace {
+  /** What stands before an entry's key: one word and a colon. */
+  readonly prefix: string
+  /** The tag clock. */
+  readonly tags: string
+  /** Written by `clear()`. */
+  readonly clearMarker: string
+  /** What a tracking session must follow to see every change of the cache; none is the beginning of another, as BCAST demands. */
+  readonly trackedPrefixes: readonly string[]
+
+  private readonly leases: string
+  private readonly wakes: string
+
+  /**
+   * @param keyPrefix one word of letters, digits, `_`, `.` and `-`; the final `:` is added when missing
+   * @throws ConfigurationError for anything else
+   */
+  constructor(keyPrefix = 'vextrus:') {
+    const [, word] = /^([A-Za-z0-9_.-]+):?$/.exec(keyPrefix) ?? []
+    if (word === undefined) {
+      throw new ConfigurationError(
+        '`keyPrefix` must be one word of letters, digits, "_", "." and "-", with or without a final ":", such as "vextrus:"',
+      )
+    }
+    this.prefix = `${word}:`
+    this.tags = `${word}@tags`
+    this.clearMarker = `${word}@tags:clear`
+    this.leases = `${word}@lease:{`
+    this.wakes = `${word}@wake:{`
+    this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`]
+  }
+
+  entry(key: string): string {
+    return this.prefix + key
+  }
+
+  lease(key: string): string {
+    return `${this.leases}${this.slotTag(key)}}:${key}`
+  }
+
+  wake(key: string): string {
+    return `${this.wakes}${this.slotTag(key)}}:${key}`
+  }
+
+  /** The caller's key of an entry; undefined for any other key of Redis. */
+  keyOfEntry(redisKey: string): string | undefined {
+    return redisKey.startsWith(this.prefix) ? redisKey.slice(this.prefix.length) : undefined
+  }
+
+  /** The caller's key of a wake signal; undefined for any other key of Redis. A slot tag holds no `}`, so the first one ends it. */
+  keyOfWake(redisKey: string): string | undefined {
+    if (!redisKey.startsWith(this.wakes)) return undefined
+    const end = redisKey.indexOf('}:', this.wakes.length)
+    return end === -1 ? undefined : redisKey.slice(end + 2)
+  }
+
+  /**
+   * A hash tag that puts a key into the slot of the entry `key`. Redis hashes the whole of `<prefix><key>` unless that has a hash tag, and
+   * the prefix has no brace. A `}` would end our tag too early: then a label of the same slot stands in.
+   */
+  private slotTag(key: string): string {
+    const own = hashTagOf(key)
+    if (own !== undefined) return own
+    const entry = this.entry(key)
+    return key.includes('}') ? labelOf(slotOf(entry)) : entry
+  }
+}
