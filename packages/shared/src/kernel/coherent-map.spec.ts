@@ -1,0 +1,259 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { CoherentMap, type InvalidationListener, type InvalidationSource } from './coherent-map.js'
+
+let now: number
+let source: FakeSource
+let map: CoherentMap<string>
+
+beforeEach(() => {
+  now = 1_000
+  source = new FakeSource()
+  map = mapOf()
+})
+
+function mapOf(bounds: { maxBytes?: number; maxEntries?: number } = {}): CoherentMap<string> {
+  return new CoherentMap({
+    source,
+    clock: { mono: () => now, wall: () => 0, timer: () => ({ cancel: () => undefined }) },
+    maxBytes: 1_000,
+    maxEntries: 100,
+    stalenessMs: 2_000,
+    ...bounds,
+  })
+}
+
+function fill(key: string, value: string, { size = 1, ttlMs = 60_000 } = {}): boolean {
+  return map.put(key, value, map.ticket(key), size, ttlMs)
+}
+
+describe('a ticket (R17)', () => {
+  it('fills while nothing has happened to its key', () => {
+    const ticket = map.ticket('vextrus:a')
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(true)
+    expect(map.get('vextrus:a')).toBe('v1')
+  })
+
+  it('does not fill after a push of its key, which is the reply that comes late', () => {
+    const ticket = map.ticket('vextrus:a')
+    source.push('vextrus:a')
+    expect(ticket.dirty).toBe(true)
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+    expect(map.get('vextrus:a')).toBeUndefined()
+  })
+
+  it('does not fill after an invalidation by this process, before its push comes', () => {
+    const ticket = map.ticket('vextrus:a')
+    map.invalidate('vextrus:a')
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+  })
+
+  it('is not disturbed by a push of another key', () => {
+    const ticket = map.ticket('vextrus:a')
+    source.push('vextrus:b')
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(true)
+  })
+
+  it('is clean again when it is taken after the push, beside the dirty one', () => {
+    const before = map.ticket('vextrus:a')
+    source.push('vextrus:a')
+    const after = map.ticket('vextrus:a')
+    expect(map.put('vextrus:a', 'old', before, 1, 60_000)).toBe(false)
+    source.push('vextrus:b')
+    expect(map.put('vextrus:a', 'new', after, 1, 60_000)).toBe(true)
+  })
+
+  it('stays watched when the dirty ticket before it ends', () => {
+    const before = map.ticket('vextrus:a')
+    source.push('vextrus:a')
+    const after = map.ticket('vextrus:a')
+    before.close()
+    source.push('vextrus:a')
+    expect(map.put('vextrus:a', 'v1', after, 1, 60_000)).toBe(false)
+  })
+
+  it('stays watched when a ticket of the same key ends', () => {
+    const first = map.ticket('vextrus:a')
+    const second = map.ticket('vextrus:a')
+    first.close()
+    first.close()
+    source.push('vextrus:a')
+    expect(map.put('vextrus:a', 'v1', second, 1, 60_000)).toBe(false)
+  })
+
+  it('fills once: afterwards nobody watches its key', () => {
+    const ticket = map.ticket('vextrus:a')
+    map.put('vextrus:a', 'v1', ticket, 1, 60_000)
+    source.push('vextrus:a')
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+    const closed = map.ticket('vextrus:a')
+    closed.close()
+    expect(map.put('vextrus:a', 'v1', closed, 1, 60_000)).toBe(false)
+  })
+
+  it('fills its own key only', () => {
+    expect(map.put('vextrus:b', 'v1', map.ticket('vextrus:a'), 1, 60_000)).toBe(false)
+    expect(map.openTickets).toBe(0)
+  })
+
+  it('does not fill when it was taken before the source was live', () => {
+    source.epoch = 0
+    const ticket = map.ticket('vextrus:a')
+    source.epoch = 1
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+  })
+
+  it('does not fill while the source is not live, for that value would outlast the gap', () => {
+    source.epoch = 0
+    const ticket = map.ticket('vextrus:a')
+    expect(ticket.dirty).toBe(true)
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+    expect(map.openTickets).toBe(0)
+  })
+
+  it('does not fill in another epoch than its own, even if the reset has not reached the map', () => {
+    const ticket = map.ticket('vextrus:a')
+    source.epoch = 2
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+  })
+
+  it('leaves no trace, however it ends', () => {
+    for (let i = 0; i < 1_000; i++) {
+      const key = `vextrus:${i % 7}`
+      const filled = map.ticket(key)
+      const abandoned = map.ticket(key)
+      const invalidated = map.ticket(key)
+      map.put(key, 'v', filled, 1, 60_000)
+      if (i % 3 === 0) source.push(key)
+      if (i % 5 === 0) source.reset()
+      abandoned.close()
+      map.put(key, 'v', invalidated, 1, 60_000)
+    }
+    expect(map.openTickets).toBe(0)
+  })
+})
+
+describe('an invalidation', () => {
+  it('removes the value, by push and by this process', () => {
+    fill('vextrus:a', 'v1')
+    fill('vextrus:b', 'v1')
+    source.push('vextrus:a')
+    map.invalidate('vextrus:b')
+    expect([map.get('vextrus:a'), map.get('vextrus:b')]).toEqual([undefined, undefined])
+  })
+})
+
+describe('the lease on hits (R18)', () => {
+  it('ends hits exactly when the last proof is as old as the staleness', () => {
+    fill('vextrus:a', 'v1')
+    now = source.from + 1_999.9
+    expect(map.get('vextrus:a')).toBe('v1')
+    now = source.from + 2_000
+    expect(map.get('vextrus:a')).toBeUndefined()
+  })
+
+  it('makes the value usable again with the next proof', () => {
+    fill('vextrus:a', 'v1')
+    now = source.from + 5_000
+    expect(map.get('vextrus:a')).toBeUndefined()
+    source.from = now
+    expect(map.get('vextrus:a')).toBe('v1')
+  })
+
+  it('answers nothing while the source is not live', () => {
+    fill('vextrus:a', 'v1')
+    source.epoch = 0
+    expect(map.get('vextrus:a')).toBeUndefined()
+  })
+})
+
+describe('a reset (R20)', () => {
+  it('forgets every value', () => {
+    fill('vextrus:a', 'v1')
+    source.reset()
+    expect(map.get('vextrus:a')).toBeUndefined()
+    expect([map.entries, map.bytes]).toEqual([0, 0])
+  })
+
+  it('makes the open tickets dirty, also when its owner asks for it within an epoch', () => {
+    const ticket = map.ticket('vextrus:a')
+    map.reset()
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(false)
+    expect(fill('vextrus:a', 'v2')).toBe(true)
+  })
+})
+
+describe('the bounds', () => {
+  it('end a value at its time to live, by the monotonic clock', () => {
+    fill('vextrus:a', 'v1', { ttlMs: 500 })
+    now += 499.5
+    source.from = now
+    expect(map.get('vextrus:a')).toBe('v1')
+    now += 0.5
+    expect(map.get('vextrus:a')).toBeUndefined()
+    expect(map.entries).toBe(0)
+  })
+
+  it.each([0, -1, NaN])('keep nothing for a time to live of %s', (ttlMs) => {
+    expect(fill('vextrus:a', 'v1', { ttlMs })).toBe(false)
+    expect(map.entries).toBe(0)
+  })
+
+  it('drop the least recently used by bytes and by number', () => {
+    map = mapOf({ maxBytes: 100, maxEntries: 3 })
+    fill('a', 'v', { size: 40 })
+    fill('b', 'v', { size: 40 })
+    map.get('a')
+    fill('c', 'v', { size: 40 })
+    expect([map.get('a'), map.get('b'), map.get('c')]).toEqual(['v', undefined, 'v'])
+    for (const key of ['d', 'e', 'f', 'g']) fill(key, 'v', { size: 0.5 })
+    expect(map.entries).toBe(3)
+    expect(map.bytes).toBeLessThanOrEqual(100)
+  })
+
+  it('refuse a value that is larger than everything, and keep nothing older of it', () => {
+    fill('a', 'old')
+    expect(fill('a', 'v', { size: 1_001 })).toBe(false)
+    expect(map.get('a')).toBeUndefined()
+  })
+})
+
+describe('a closed map', () => {
+  it('has stopped listening, holds nothing and takes nothing', () => {
+    fill('vextrus:a', 'v1')
+    const ticket = map.ticket('vextrus:b')
+    map.close()
+    expect(source.listeners.size).toBe(0)
+    expect(map.get('vextrus:a')).toBeUndefined()
+    expect(map.put('vextrus:b', 'v1', ticket, 1, 60_000)).toBe(false)
+    expect(fill('vextrus:c', 'v1')).toBe(false)
+    expect([map.entries, map.openTickets]).toEqual([0, 0])
+  })
+})
+
+class FakeSource implements InvalidationSource {
+  epoch = 1
+  from = 1_000
+  readonly listeners = new Set<InvalidationListener>()
+
+  get live(): boolean {
+    return this.epoch !== 0
+  }
+
+  validFrom(): number {
+    return this.live ? this.from : -Infinity
+  }
+
+  listen(listener: InvalidationListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  push(key: string): void {
+    for (const listener of this.listeners) listener.invalidate(key)
+  }
+
+  reset(): void {
+    this.epoch++
+    for (const listener of this.listeners) listener.reset('test')
+  }
+}
