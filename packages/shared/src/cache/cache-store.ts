@@ -5,7 +5,8 @@
  * engine, in one place, from an entry and a clock reading (coherence rules R3–R5). It batches nothing: the engine hands it whole lists.
  * All operations of one store travel in order; a list is one round trip.
  *
- * Every method rejects with `RedisUnavailableError` when no answer came in time: the operation may or may not have happened.
+ * Every method rejects with `CacheUnavailableError`, and nothing else, when no good answer came in time: the operation may or may not
+ * have happened.
  */
 export interface CacheStore {
   /** Entries and the clock in one round trip (R6). `since`: the engine's S, or null when it knows none: the reply is then a base. */
@@ -29,11 +30,14 @@ export interface CacheStore {
   /** Stores each entry if its lease still holds exactly this value, then drops the lease (R8); beside it one clock reading for R9. */
   fill(fills: readonly Fill[], tags: readonly string[]): Promise<FillReply>
 
-  /** Drops the leases, then stores the entries, unless `notAfterMs` of the store's clock has passed (R14); a clock delta travels beside. */
-  set(entries: readonly NewEntry[], deadlineMs: number, since: number | null): Promise<SetReply>
+  /**
+   * Drops the leases, then stores the entries; a clock delta travels beside (R14). A write that lands after the store's own deadline has
+   * passed is refused: its caller was told that it failed.
+   */
+  set(entries: readonly NewEntry[], since: number): Promise<SetReply>
 
   /** Rewrites the expiry of the entry at `key` if its generation, sequence and epoch are still those of `seen` (R14). */
-  touch(key: string, seen: StoredEntry, ttlMs: number, deadlineMs: number): Promise<boolean>
+  touch(key: string, seen: StoredEntry, ttlMs: number): Promise<boolean>
 
   /** For each key drops the lease, then the entry (R11); wakes waiters. Answers, for each key, whether an entry was there. */
   delete(keys: readonly string[]): Promise<boolean[]>
@@ -46,9 +50,6 @@ export interface CacheStore {
 
   /** Where wake-ups come from. */
   readonly wakes: WakeSource
-
-  /** Resolves when the store could be reached; rejects with `RedisUnavailableError` when it can't be now. */
-  ready(): Promise<void>
 }
 
 /** Tells the engine that something happened to a key, in any process: stored, deleted, expired or signalled. */

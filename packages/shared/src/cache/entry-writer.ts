@@ -1,0 +1,77 @@
+import { TickBatch } from '../kernel/batch.js'
+import type { CacheStore, ClockReply, NewEntry } from './cache-store.js'
+import { CacheUnavailableError } from './errors.js'
+import type { TagClock } from './tag-clock.js'
+
+/** An entry as its writer knows it; generation and sequence are put in when it is sent. */
+export type Write = Omit<NewEntry, 'g' | 's'>
+
+interface Request {
+  readonly write: Write
+  readonly done: () => void
+  readonly fail: (error: unknown) => void
+}
+
+/** Direct writes (R14): stored with the clock as known, and once more when the clock read beside the write had moved. */
+export class EntryWriter {
+  private readonly batch = new TickBatch<Request>((requests) => this.flush(requests))
+
+  constructor(
+    private readonly store: CacheStore,
+    private readonly clock: TagClock,
+  ) {}
+
+  /** @throws CacheUnavailableError it may or may not be stored, and it won't be stored later */
+  write(write: Write): Promise<void> {
+    return new Promise((done, fail) => this.batch.add({ write, done, fail }))
+  }
+
+  private async flush(requests: Request[]): Promise<void> {
+    try {
+      const since = this.clock.since ?? (await this.current())
+      const moved = await this.send(requests, since, (reply, write) => hasMoved(reply, since, write))
+      // Never a third time: a clock that moves again overlaps this very call, and the entry is a miss at worst.
+      if (moved.length > 0) await this.send(moved, await this.current(), () => false)
+    } catch (error) {
+      for (const request of requests) request.fail(error)
+    }
+  }
+
+  private async send(
+    requests: Request[],
+    now: { readonly g: string; readonly s: number },
+    again: (reply: ClockReply, write: Write) => boolean,
+  ): Promise<Request[]> {
+    const reply = await this.store.set(
+      requests.map(({ write }) => ({ ...write, g: now.g, s: now.s })),
+      now.s,
+    )
+    this.clock.apply(reply.clock, now)
+    return requests.filter((request, i) => {
+      if (!reply.stored[i]!) request.fail(tooLate(request.write.key))
+      else if (again(reply.clock, request.write)) return true
+      else request.done()
+      return false
+    })
+  }
+
+  private async current(): Promise<{ g: string; s: number }> {
+    const reply = await this.store.createClock()
+    this.clock.learn([], reply)
+    return { g: reply.g!, s: reply.s }
+  }
+}
+
+/** Whether the entry, as it was just stored, would be judged invalid by this reply; a reply that can't tell counts as yes. */
+function hasMoved(reply: ClockReply, since: { readonly g: string; readonly s: number }, write: Write): boolean {
+  if (reply.g !== since.g || reply.s === null) return true
+  if (write.tags.length === 0) return false
+  if (reply.full || (reply.f !== null && reply.f > since.s)) return true
+  return reply.tags.some((tag, i) => reply.seqs[i]! > since.s && write.tags.includes(tag))
+}
+
+const tooLate = (key: string): CacheUnavailableError =>
+  new CacheUnavailableError(
+    'the write reached Redis after its deadline and was refused; raise `commandTimeout` or call again',
+    { key },
+  )

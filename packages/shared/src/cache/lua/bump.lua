@@ -1,0 +1,40 @@
+-- Marks tags as invalidated now (R1); O(tags), whatever number of entries carry them.
+-- KEYS 1 clock   ARGV 1 most tags kept  2… tags
+-- Returns the new sequence
+-- One call takes two sequences: the marks get the first, #s ends on the second. So a delta from #s (inclusive) repeats no mark.
+local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
+local mark = string.format('%.0f', s - 1)
+for first = 2, #ARGV, 1000 do
+  local members = {}
+  for i = first, math.min(first + 999, #ARGV) do
+    members[#members + 1] = mark
+    members[#members + 1] = 't:' .. ARGV[i]
+  end
+  redis.call('ZADD', KEYS[1], unpack(members))
+end
+-- Beyond the limit the oldest marks go, a hundredth at a time, and the floor rises to the last of them: an entry that may have carried one
+-- of them is judged by the floor from now on. Marks are the members below #s, but for #f.
+local excess = redis.call('ZCARD', KEYS[1]) - 3 - tonumber(ARGV[1])
+if excess > 0 then
+  local left = excess + math.floor(tonumber(ARGV[1]) / 100)
+  local floor
+  while left > 0 do
+    local oldest = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. string.format('%.0f', s), 'BYSCORE', 'LIMIT', 0, math.min(left, 1000) + 1, 'WITHSCORES')
+    local gone = {}
+    for i = 1, #oldest, 2 do
+      if oldest[i] ~= '#f' and #gone < left then
+        gone[#gone + 1] = oldest[i]
+        floor = oldest[i + 1]
+      end
+    end
+    if #gone == 0 then
+      break
+    end
+    redis.call('ZREM', KEYS[1], unpack(gone))
+    left = left - #gone
+  end
+  if floor then
+    redis.call('ZADD', KEYS[1], 'GT', floor, '#f')
+  end
+end
+return string.format('%.0f', s)

@@ -1,0 +1,71 @@
+import { type Clock, systemClock } from '../kernel/clock.js'
+import { type Ttl, ttlToMs } from '../kernel/duration.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import { type RandomSource, systemRandom } from '../kernel/random.js'
+
+/** How a cache behaves. Every field also accepts undefined, which means its default. */
+export interface CacheOptions {
+  /** Lifetime of an entry when the call names none: seconds, or a string such as `'5m'`. @default 300 */
+  readonly defaultTtl?: Ttl | undefined
+  /** The longest lifetime that a call may ask for. @default '30d' */
+  readonly maxTtl?: Ttl | undefined
+  /** By which share the lifetime of a *loaded* entry is shortened at most, at random, so that what was loaded together does not expire together. 0 to 0.5. @default 0.05 */
+  readonly jitter?: number | undefined
+  /** For how long a `null` that a loader answers is kept; false: not at all. @default false */
+  readonly cacheNull?: Ttl | false | undefined
+  /** One debug line a miss, group and key; `sample`: the share of misses that are written, 0 to 1. @default false */
+  readonly logMisses?: boolean | { readonly sample: number } | undefined
+  /** Most tags whose invalidation the clock remembers; beyond it the oldest are forgotten and old tagged entries become misses. @default 100_000 */
+  readonly maxTags?: number | undefined
+}
+
+/** What a cache takes from its surroundings. */
+export interface CacheDependencies {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  readonly logger?: CacheLogger | undefined
+}
+
+/** Where a cache writes. Values never appear in a line. */
+export interface CacheLogger {
+  debug(message: string): void
+  warn(message: string): void
+}
+
+/** {@link CacheOptions}, checked and merged. */
+export interface ResolvedCacheOptions {
+  readonly defaultTtlMs: number
+  readonly maxTtlMs: number
+  readonly jitter: number
+  readonly cacheNullMs: number | null
+  /** Share of misses that are logged. */
+  readonly missSample: number
+  readonly maxTags: number
+}
+
+/** @throws ConfigurationError, InvalidDurationError naming the option */
+export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions {
+  const maxTtlMs = ttlToMs(options.maxTtl ?? '30d', 'maxTtl')
+  const { jitter = 0.05, logMisses = false, maxTags = 100_000, cacheNull = false } = options
+  if (!(jitter >= 0 && jitter <= 0.5)) throw new ConfigurationError('jitter', 'must be a number from 0 to 0.5')
+  if (!Number.isInteger(maxTags) || maxTags < 100)
+    throw new ConfigurationError('maxTags', 'must be an integer of at least 100')
+  const missSample = typeof logMisses === 'object' ? logMisses.sample : Number(logMisses)
+  if (!(missSample >= 0 && missSample <= 1))
+    throw new ConfigurationError('logMisses.sample', 'must be a number from 0 to 1')
+  return Object.freeze({
+    defaultTtlMs: ttlToMs(options.defaultTtl ?? Math.min(300, maxTtlMs / 1_000), 'defaultTtl', maxTtlMs),
+    maxTtlMs,
+    jitter,
+    cacheNullMs: cacheNull === false ? null : ttlToMs(cacheNull, 'cacheNull', maxTtlMs),
+    missSample,
+    maxTags,
+  })
+}
+
+/** The surroundings of a cache that were not given. */
+export const defaultDependencies = Object.freeze({
+  clock: systemClock,
+  random: systemRandom,
+  logger: { debug: () => undefined, warn: () => undefined } satisfies CacheLogger,
+})

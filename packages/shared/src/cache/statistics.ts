@@ -1,0 +1,123 @@
+import { keyGroup } from '../kernel/key.js'
+import type { CacheUnavailableError } from './errors.js'
+
+/** Hits and misses of one level or group. */
+export interface HitCounts {
+  readonly hits: number
+  readonly misses: number
+}
+
+/** Counters of one key group: the first segment of the key, so `product:t1:42` counts under `product`. */
+export interface GroupStatistics extends HitCounts {
+  /** Percent of reads that were hits, two decimals; 0 when unused. */
+  readonly hitRate: number
+  readonly loads: number
+  readonly loadErrors: number
+}
+
+/** What a cache has done in this process since it began or since `resetStatistics()`. */
+export interface CacheStatistics extends GroupStatistics {
+  /** Reads answered by the store. */
+  readonly l2: HitCounts
+  /** Calls of `delete`, `invalidateByTag` and `clear` that were acknowledged. */
+  readonly invalidations: number
+  /** Operations that the store did not answer, or refused. */
+  readonly errors: number
+  /** The 200 busiest key groups. */
+  readonly groups: Readonly<Record<string, GroupStatistics>>
+}
+
+/** Groups listed, and groups kept between prunings. */
+const LISTED_GROUPS = 200
+const KEPT_GROUPS = 1_000
+
+class Counts {
+  hits = 0
+  misses = 0
+  loads = 0
+  loadErrors = 0
+
+  get reads(): number {
+    return this.hits + this.misses
+  }
+
+  report(): GroupStatistics {
+    const { hits, misses, loads, loadErrors, reads } = this
+    return { hits, misses, hitRate: reads === 0 ? 0 : Math.round((hits / reads) * 10_000) / 100, loads, loadErrors }
+  }
+}
+
+/** The counters behind `getStatistics()`: plain numbers, read and not emitted. */
+export class Statistics {
+  private total = new Counts()
+  private groups = new Map<string, Counts>()
+  private invalidations = 0
+  private errors = 0
+
+  /** @param onError told of each operation that failed in the store */
+  constructor(private readonly onError: (error: CacheUnavailableError) => void = () => undefined) {}
+
+  hit(key: string): void {
+    this.total.hits++
+    this.group(key).hits++
+  }
+
+  missed(key: string): void {
+    this.total.misses++
+    this.group(key).misses++
+  }
+
+  loaded(key: string): void {
+    this.total.loads++
+    this.group(key).loads++
+  }
+
+  loadFailed(key: string): void {
+    this.total.loadErrors++
+    this.group(key).loadErrors++
+  }
+
+  invalidated(): void {
+    this.invalidations++
+  }
+
+  failed(error: CacheUnavailableError): void {
+    this.errors++
+    this.onError(error)
+  }
+
+  report(): CacheStatistics {
+    const busiest = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads).slice(0, LISTED_GROUPS)
+    const { hits, misses } = this.total
+    return {
+      ...this.total.report(),
+      l2: { hits, misses },
+      invalidations: this.invalidations,
+      errors: this.errors,
+      groups: Object.fromEntries(busiest.map(([name, counts]) => [name, counts.report()])),
+    }
+  }
+
+  reset(): void {
+    this.total = new Counts()
+    this.groups = new Map()
+    this.invalidations = 0
+    this.errors = 0
+  }
+
+  private group(key: string): Counts {
+    const name = keyGroup(key)
+    let counts = this.groups.get(name)
+    if (counts === undefined) {
+      if (this.groups.size >= KEPT_GROUPS) this.prune()
+      this.groups.set(name, (counts = new Counts()))
+    }
+    return counts
+  }
+
+  /** Keys without a `:` are groups of their own, so their number must be bounded: the less busy half goes. */
+  private prune(): void {
+    const byReads = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads)
+    this.groups = new Map(byReads.slice(0, KEPT_GROUPS / 2))
+  }
+}

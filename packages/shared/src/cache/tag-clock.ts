@@ -1,0 +1,111 @@
+import { LRUCache } from 'lru-cache'
+import type { ClockReply, StoredEntry, TagReply } from './cache-store.js'
+
+/**
+ * What this process knows of the tag clock, and the one place where an entry is judged.
+ *
+ * The clock in the store has a generation (`#g`, moved by `clear` and by losing the clock), a sequence (`#s`, moved by every invalidation), a
+ * floor (`#f`, the highest mark that was dropped) and a mark a tag: the sequence of its last invalidation. An entry carries the generation
+ * and the sequence of the moment its load began. It is valid while the generation is the same and no tag of it was marked later.
+ *
+ * The mirror holds S – up to where it has seen every mark – and a bounded table of marks. S moves by deltas only (R3): a delta carries every
+ * mark from S on, so a tag in the table that a delta doesn't name has not moved. The answer of one's own invalidation says nothing of the
+ * marks of others in between, so it never moves S.
+ */
+export class TagClock {
+  private g: string | null = null
+  private s = 0
+  private f = 0
+  private readonly marks: LRUCache<string, number>
+
+  /** @param maxTags how many marks are remembered; forgetting one costs a look-up, never a wrong answer. */
+  constructor(maxTags: number) {
+    this.marks = new LRUCache({ max: maxTags })
+  }
+
+  /** What to ask the next delta with; null asks for a base. */
+  get since(): Since | null {
+    return this.g === null ? null : { g: this.g, s: this.s }
+  }
+
+  /** Takes in the clock's part of a reply that was asked with `since` (R3), and answers what may be judged by it. */
+  apply(reply: ClockReply, since: Since | null): Reading {
+    if (reply.g === null) {
+      this.void()
+      return { g: null, tagsKnown: false }
+    }
+    if (reply.base || since === null) {
+      if (reply.g !== this.g) this.adopt(reply.g, reply.s ?? 0, reply.f ?? 0)
+      return { g: reply.g, tagsKnown: this.s === reply.s }
+    }
+    if (since.g !== this.g) {
+      // Asked under a clock that has been voided since: what it lacks below `since` is not in the table.
+      if (reply.g !== this.g) this.void()
+      return { g: reply.g, tagsKnown: false }
+    }
+    if (reply.g !== this.g || reply.s === null || reply.full) {
+      this.void()
+      return { g: reply.g, tagsKnown: false }
+    }
+    for (let i = 0; i < reply.tags.length; i++) this.marks.set(reply.tags[i]!, reply.seqs[i]!)
+    if (reply.f !== null && reply.f > this.f) this.f = reply.f
+    if (reply.s > this.s) this.s = reply.s
+    return { g: reply.g, tagsKnown: true }
+  }
+
+  /** Takes in a reading of tags (R4). A tag without a mark may have been dropped, so it counts as marked at that reply's floor. */
+  learn(tags: readonly string[], reply: TagReply): void {
+    if (reply.g === null) return this.void()
+    if (reply.g !== this.g) this.adopt(reply.g, reply.s, reply.f)
+    else if (reply.s < this.s) return
+    for (let i = 0; i < tags.length; i++) this.marks.set(tags[i]!, reply.seqs[i] ?? reply.f)
+    if (reply.f > this.f) this.f = reply.f
+  }
+
+  /** R5, by what the last reply established. `unknown`: a tag of it is not in the table, look it up and ask {@link judgeBy}. */
+  judge(entry: StoredEntry, reading: Reading, epoch: string, nowMs: number): 'valid' | 'invalid' | 'unknown' {
+    if (entry.g !== reading.g || entry.e !== epoch || entry.hardAt <= nowMs) return 'invalid'
+    if (entry.tags.length === 0) return 'valid'
+    if (!reading.tagsKnown) return 'unknown'
+    if (entry.s < this.f) return 'invalid'
+    let known = true
+    for (const tag of entry.tags) {
+      const mark = this.marks.get(tag)
+      if (mark === undefined) known = false
+      else if (mark > entry.s) return 'invalid'
+    }
+    return known ? 'valid' : 'unknown'
+  }
+
+  /** Forgets everything: the next reply must be a base. */
+  void(): void {
+    this.g = null
+    this.marks.clear()
+  }
+
+  private adopt(g: string, s: number, f: number): void {
+    this.g = g
+    this.s = s
+    this.f = f
+    this.marks.clear()
+  }
+}
+
+/** Up to where a mirror had seen the clock when it asked, and under which generation. */
+export interface Since {
+  readonly g: string
+  readonly s: number
+}
+
+/** What one reply establishes: the generation, and whether the table is as new as the reply. */
+export interface Reading {
+  readonly g: string | null
+  readonly tagsKnown: boolean
+}
+
+/** R5's tag half by one reading of exactly these marks (R4): both the generation and the floor are that reply's. */
+export function validBy(g: string, s: number, marks: Iterable<number | null | undefined>, reply: TagReply): boolean {
+  if (reply.g !== g || s < reply.f) return false
+  for (const mark of marks) if (typeof mark === 'number' && mark > s) return false
+  return true
+}
