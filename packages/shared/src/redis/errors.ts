@@ -22,7 +22,6 @@ export class RedisUnavailableError extends VextrusError {
       code: 'REDIS_UNAVAILABLE',
       ...(cause === undefined ? {} : { cause }),
     })
-    this.name = 'RedisUnavailableError'
   }
 }
 
@@ -33,7 +32,6 @@ export class RedisReplyError extends VextrusError {
 
   constructor(message: string) {
     super(withoutArguments(message), { code: 'REDIS_REPLY' })
-    this.name = 'RedisReplyError'
     this.reply = message.split(' ', 1)[0] ?? ''
   }
 }
@@ -44,7 +42,6 @@ export class RedisVersionError extends VextrusError {
     super(`${found} at ${id} is too old: the toolkit needs Redis 7.0 or Valkey 7.2, or later. Update the server`, {
       code: 'REDIS_VERSION',
     })
-    this.name = 'RedisVersionError'
   }
 }
 
@@ -54,7 +51,6 @@ export class RedisRoleError extends VextrusError {
     super(`Redis at ${id} has the role ${role}, not master: point \`host\` and \`port\`, or \`url\`, at the master`, {
       code: 'REDIS_ROLE',
     })
-    this.name = 'RedisRoleError'
   }
 }
 

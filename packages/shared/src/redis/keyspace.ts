@@ -35,7 +35,8 @@ export class Keyspace {
     const [, word] = /^([A-Za-z0-9_.-]+):?$/.exec(keyPrefix) ?? []
     if (word === undefined) {
       throw new ConfigurationError(
-        '`keyPrefix` must be one word of letters, digits, "_", "." and "-", with or without a final ":", such as "vextrus:"',
+        'keyPrefix',
+        'must be one word of letters, digits, "_", "." and "-", with or without a final ":", such as "vextrus:"',
       )
     }
     this.prefix = `${word}:`
