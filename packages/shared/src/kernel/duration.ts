@@ -35,7 +35,7 @@ type Unit = keyof typeof UNIT_MS
 /** Keeps every expiry within the 13 digits of an entry's header. */
 const CENTURY_MS = 36_525 * UNIT_MS.d
 
-/** 0.07 s is 70.00000000000001 ms in floating point; what the multiplication added is not rounded up. */
+/** 2.007 s is 2007.0000000000002 ms in floating point; what the multiplication added is not rounded up. */
 function roundUp(ms: number): number {
   const rounded = Math.ceil(ms - 1e-6)
   return rounded < 1 ? 1 : rounded

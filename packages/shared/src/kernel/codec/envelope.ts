@@ -170,9 +170,8 @@ function escapeWord(word: string): string {
 /** `undefined`: {@link escapeWord} never writes this. */
 function unescapeWord(word: string): string | undefined {
   if (word === '%') return ''
-  if (!word.includes('%')) return word === '' || word === '-' || word.includes(' ') ? undefined : word
   if (word === '%2D') return '-'
-  if (word.includes(' ') || /%(?!25|2C|20|0A)/.test(word)) return undefined
+  if (word === '' || word === '-' || /[ ,\n]|%(?!25|2C|20|0A)/.test(word)) return undefined
   return word.replace(/%(?:25|2C|20|0A)/g, (escape) => UNESCAPES[escape] as string)
 }
 
