@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { DataSource, type EntityManager, type Logger } from 'typeorm'
+import { type SeedData, seedData } from '../seed/seed-data.js'
+import { dataSourceOptions } from './data-source-options.js'
+
+/** Any number that no other program uses for an advisory lock of this database. */
+const LOCK = 7_264_901_118
+
+/** Rows in one statement: one JSON parameter of about a megabyte. */
+const CHUNK = 2_500
+
+/**
+ * Brings a database to the schema and fills it, once: a second run finds nothing to do. Of several processes that start at the same time one
+ * does the work and the others wait for it. Data that was seeded before is never touched, also when the seed has changed since.
+ */
+export async function prepareDatabase(url: string, logger: Logger, say: (line: string) => void): Promise<void> {
+  const dataSource = await new DataSource(dataSourceOptions(url, logger)).initialize()
+  try {
+    const holder = dataSource.createQueryRunner()
+    try {
+      // Held by this connection, outside a transaction; it goes with the connection.
+      await holder.query('SELECT pg_advisory_lock($1)', [LOCK])
+      const migrations = await dataSource.runMigrations({ transaction: 'each' })
+      if (migrations.length > 0) say(`schema: ${migrations.length} migration(s) applied`)
+      await seedOnce(dataSource, say)
+      await holder.query('SELECT pg_advisory_unlock($1)', [LOCK])
+    } finally {
+      await holder.release()
+    }
+  } finally {
+    await dataSource.destroy()
+  }
+}
+
+async function seedOnce(dataSource: DataSource, say: (line: string) => void): Promise<void> {
+  const done: unknown[] = await dataSource.query(`SELECT 1 FROM seed_runs WHERE name = 'base'`)
+  if (done.length > 0) return say('seed: already there')
+  const started = performance.now()
+  const data = seedData()
+  // One transaction: a process that dies half-way leaves an empty database, not half a seed.
+  await dataSource.transaction(async (transaction) => {
+    for (const [table, rows] of data) {
+      await insert(transaction, table, rows)
+      say(`seed: ${rows.length.toLocaleString('en')} ${table.replace('_', ' ')}`)
+    }
+    await transaction.query(`INSERT INTO seed_runs (name, checksum) VALUES ('base', $1)`, [checksum(data)])
+  })
+  say(`seed: done in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+}
+
+async function insert(transaction: EntityManager, table: string, rows: SeedData[number][1]): Promise<void> {
+  for (let from = 0; from < rows.length; from += CHUNK) {
+    await transaction.query(`INSERT INTO ${table} SELECT * FROM jsonb_populate_recordset(NULL::${table}, $1::jsonb)`, [
+      JSON.stringify(rows.slice(from, from + CHUNK)),
+    ])
+  }
+  // The rows came with their ids; the next id of the table is the one after them.
+  if (typeof rows[0]?.['id'] === 'number') {
+    await transaction.query(`SELECT setval(pg_get_serial_sequence($1, 'id'), (SELECT max(id) FROM ${table}))`, [table])
+  }
+}
+
+/** SHA-256 of the rows, as hexadecimal digits. */
+export function checksum(data: SeedData): string {
+  return createHash('sha256').update(JSON.stringify(data)).digest('hex')
+}
