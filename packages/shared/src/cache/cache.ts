@@ -1,4 +1,4 @@
-import { type Ttl, ttlToMs } from '../kernel/duration.js'
+import type { Ttl } from '../kernel/duration.js'
 import { encodeJson } from '../kernel/codec/json.js'
 import { SerializationError } from '../kernel/errors.js'
 import { assertKey, keyGroup } from '../kernel/key.js'
@@ -20,6 +20,7 @@ import { ReadThrough } from './read-through.js'
 import { type CacheStatistics, Statistics } from './statistics.js'
 import { TagClock } from './tag-clock.js'
 import { checkTags } from './tags.js'
+import { TtlPolicy } from './ttl-policy.js'
 
 /**
  * The cache: reads that become misses when the store is away, loads that run once, and invalidations that always win.
@@ -36,9 +37,8 @@ export class RedisCacheService {
   private readonly writer: EntryWriter
   private readonly loads: Loads
   private readonly readThrough: ReadThrough
+  private readonly ttls: TtlPolicy
   private readonly deps
-  /** Key groups whose large TTL has been pointed out. */
-  private readonly warnedGroups = new Set<string>()
 
   constructor(
     private readonly store: CacheStore,
@@ -51,6 +51,7 @@ export class RedisCacheService {
       logger: logger ?? defaultDependencies.logger,
     }
     this.options = resolveCacheOptions(options)
+    this.ttls = new TtlPolicy(this.options, (message) => this.deps.logger.warn(message))
     this.statistics = new Statistics()
     const tagClock = new TagClock(this.options.maxTags)
     this.reader = new EntryReader(store, tagClock, (error) => this.statistics.failed(error))
@@ -125,9 +126,9 @@ export class RedisCacheService {
       key,
       load,
       {
-        ttlMs: this.loadedTtl(key, options.ttl),
+        ttlMs: this.ttls.ofLoad(key, options.ttl),
         tags: typeof options.tags === 'function' ? options.tags : checkTags(options.tags ?? []),
-        cacheNullMs: this.cacheNull(options.cacheNull),
+        cacheNullMs: this.ttls.ofNull(options.cacheNull),
       },
       (found) => this.count(key, found),
     )
@@ -220,7 +221,7 @@ export class RedisCacheService {
    */
   async touch(key: string, ttl: Ttl): Promise<boolean> {
     assertKey(key)
-    const ttlMs = this.ttlMs(key, ttl)
+    const ttlMs = this.ttls.ofCall(key, ttl)
     const { entry, away } = await this.reader.read(key)
     if (away)
       throw new CacheUnavailableError('the entry could not be read, so its lifetime is unchanged; call again', { key })
@@ -244,7 +245,7 @@ export class RedisCacheService {
 
   private entry(key: string, value: unknown, ttl: Ttl | undefined, tags: readonly string[] | undefined): Write {
     assertKey(key)
-    const ttlMs = ttl === undefined ? this.options.defaultTtlMs : this.ttlMs(key, ttl)
+    const ttlMs = this.ttls.ofCall(key, ttl)
     if (value === undefined) throw new SerializationError('$', 'undefined is never stored; use null, or delete the key')
     return { key, ttlMs, tags: checkTags(tags ?? []), deltaMs: 0, ...encodeJson(value) }
   }
@@ -270,32 +271,6 @@ export class RedisCacheService {
     }
   }
 
-  private loadedTtl<T>(key: string, ttl: GetOrSetOptions<T>['ttl']): number | ((value: T) => number) {
-    if (ttl === undefined) return this.options.defaultTtlMs
-    return typeof ttl === 'function' ? (value) => this.ttlMs(key, ttl(value)) : this.ttlMs(key, ttl)
-  }
-
-  private ttlMs(key: string, ttl: Ttl): number {
-    const ms = ttlToMs(ttl, 'ttl', this.options.maxTtlMs)
-    if (typeof ttl === 'number' && ttl > DAY_S) this.pointOut(key, ttl)
-    return ms
-  }
-
-  /** A number that was meant as milliseconds looks like this; said once a group. */
-  private pointOut(key: string, ttl: number): void {
-    const group = keyGroup(key)
-    if (this.warnedGroups.has(group) || this.warnedGroups.size >= MOST_WARNINGS) return
-    this.warnedGroups.add(group)
-    this.deps.logger.warn(
-      `a TTL of ${ttl} s for '${group}' is ${Math.round(ttl / 3_600)} h; milliseconds? write '${ttl}ms' (seconds: '${ttl}s')`,
-    )
-  }
-
-  private cacheNull(option: Ttl | false | undefined): number | null {
-    if (option === undefined) return this.options.cacheNullMs
-    return option === false ? null : ttlToMs(option, 'cacheNull', this.options.maxTtlMs)
-  }
-
   private count(key: string, found: Found): void {
     if (found.entry !== null) return this.statistics.hit(key)
     this.statistics.missed(key)
@@ -305,6 +280,3 @@ export class RedisCacheService {
     }
   }
 }
-
-const DAY_S = 86_400
-const MOST_WARNINGS = 200

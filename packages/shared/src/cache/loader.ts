@@ -1,13 +1,12 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import { TickBatch } from '../kernel/batch.js'
 import type { Clock, Timer } from '../kernel/clock.js'
 import { decodeJson, encodeJson } from '../kernel/codec/json.js'
 import type { RandomSource } from '../kernel/random.js'
-import type { AcquireReply, CacheStore, Fill, HeldLease, LeaseRequest, StoredEntry } from './cache-store.js'
-import { judgeAll, lookUp } from './entry-reader.js'
+import type { CacheStore, HeldLease, NewEntry, StoredEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
+import { type Grant, LeaseBatches } from './lease-batches.js'
 import type { Statistics } from './statistics.js'
-import { type Since, type TagClock, validBy } from './tag-clock.js'
+import type { TagClock } from './tag-clock.js'
 import { Waiters } from './waiters.js'
 
 /**
@@ -77,13 +76,6 @@ interface Joined extends Caller {
   reject(error: unknown): void
 }
 
-interface Grant {
-  readonly lease: HeldLease
-  readonly g: string
-  readonly s: number
-  readonly e: string
-}
-
 class Load {
   /** Number drawn when the loader was called. */
   began = Number.POSITIVE_INFINITY
@@ -104,17 +96,17 @@ export class Loads {
   private readonly inside = new AsyncLocalStorage<ReadonlySet<string>>()
   private readonly waiters: Waiters
   private readonly background = new Set<Promise<unknown>>()
-  private readonly acquiring = new TickBatch<AcquireRequest>((requests) => this.sendAcquires(requests))
-  private readonly filling = new TickBatch<FillRequest>((requests) => this.sendFills(requests))
+  private readonly leases: LeaseBatches
 
   constructor(
     private readonly store: CacheStore,
-    private readonly tagClock: TagClock,
+    tagClock: TagClock,
     private readonly clock: Clock,
-    private readonly random: RandomSource,
+    random: RandomSource,
     private readonly statistics: Statistics,
   ) {
     this.waiters = new Waiters(store.wakes, clock)
+    this.leases = new LeaseBatches(store, tagClock, random, (error) => statistics.failed(error))
   }
 
   /** A caller whose read begins now. */
@@ -169,9 +161,10 @@ export class Loads {
     const wait = this.waiters.open(load.key)
     try {
       const asked = ++this.sequence
-      const claim = await this.acquire(load.key)
+      const claim = await this.leases.claim(load.key, LEASE_MS)
       if (claim.kind === 'granted') return claim.grant
       if (claim.kind === 'found') {
+        if (claim.lease !== null) this.release(claim.lease)
         // Only who was reading before the question was sent may share its answer.
         this.end(load, (joined) => joined.resolve(joined.began < asked ? { value: decodeEntry(claim.entry) } : null))
         return 'over'
@@ -215,17 +208,7 @@ export class Loads {
     const late = load.joined.filter((joined) => joined.began > load.began)
     const filled =
       grant !== null && stored !== null
-        ? this.fill({
-            ...grant.lease,
-            e: grant.e,
-            entry: {
-              ...stored,
-              key: load.key,
-              g: grant.g,
-              s: grant.s,
-              deltaMs: Math.round(this.clock.mono() - started),
-            },
-          })
+        ? this.fill(grant, { ...stored, deltaMs: Math.round(this.clock.mono() - started) })
         : null
     if (grant !== null && stored === null) this.release(grant.lease)
     for (const joined of load.joined) if (joined.began < load.began) answer(joined)
@@ -278,6 +261,12 @@ export class Loads {
     }
   }
 
+  private fill({ lease, g, s, e }: Grant, entry: Omit<NewEntry, 'key' | 'g' | 's'>): Promise<boolean> {
+    const filled = this.leases.fill({ ...lease, e, entry: { ...entry, key: lease.key, g, s } })
+    this.track(filled)
+    return filled
+  }
+
   private release(lease: HeldLease): void {
     this.inBackground(this.store.release([lease]))
   }
@@ -297,105 +286,6 @@ export class Loads {
     const done = () => void this.background.delete(work)
     work.then(done, done)
   }
-
-  private acquire(key: string): Promise<Claim> {
-    return new Promise((resolve, reject) => {
-      this.acquiring.add({ key, token: this.random.token(), ttlMs: LEASE_MS, resolve, reject })
-    })
-  }
-
-  private async sendAcquires(requests: AcquireRequest[]): Promise<void> {
-    try {
-      const since = this.tagClock.since
-      const reply = await this.store.acquire(requests, since === null ? null : since.s)
-      const claims = await this.judgeClaims(requests, reply, since)
-      requests.forEach((request, i) => request.resolve(claims[i]!))
-    } catch (error) {
-      if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
-      this.statistics.failed(error)
-      for (const request of requests) request.resolve({ kind: 'away' })
-    }
-  }
-
-  private async judgeClaims(requests: AcquireRequest[], reply: AcquireReply, since: Since | null): Promise<Claim[]> {
-    const verdicts = judgeAll(this.tagClock, reply, since)
-    const unknown = verdicts.flatMap((verdict, i) => (verdict === 'unknown' ? [i] : []))
-    // The grant's g and s are of one reply (R7): this one's, or that of a clock made or read now. Later is as good: the load has not begun.
-    let { g, s } = reply.clock
-    if (g === null || s === null) {
-      const clock = await this.store.createClock()
-      this.tagClock.learn([], clock)
-      g = clock.g
-      s = clock.s
-    }
-    if (unknown.length > 0) {
-      const valid = await lookUp(
-        this.store,
-        this.tagClock,
-        unknown.map((i) => reply.entries[i]!),
-      )
-      unknown.forEach((i, n) => (verdicts[i] = valid[n]! ? 'valid' : 'invalid'))
-    }
-    return requests.map(({ key }, i): Claim => {
-      const { granted, value, remainingMs } = reply.leases[i]!
-      if (verdicts[i] === 'valid') {
-        if (granted) this.release({ key, value })
-        return { kind: 'found', entry: reply.entries[i]! }
-      }
-      if (!granted) return { kind: 'busy', holder: value, remainingMs }
-      return { kind: 'granted', grant: { lease: { key, value }, g: g!, s: s!, e: reply.epochs[i]! } }
-    })
-  }
-
-  private fill(fill: Fill): Promise<boolean> {
-    const filled = new Promise<boolean>((resolve, reject) => this.filling.add({ fill, resolve, reject }))
-    this.track(filled)
-    return filled
-  }
-
-  private async sendFills(requests: FillRequest[]): Promise<void> {
-    try {
-      const tags = [...new Set(requests.flatMap(({ fill }) => fill.entry.tags))]
-      const reply = await this.store.fill(
-        requests.map(({ fill }) => fill),
-        tags,
-      )
-      this.tagClock.learn(tags, reply.clock)
-      const marks = new Map(tags.map((tag, i) => [tag, reply.clock.seqs[i]]))
-      requests.forEach(({ fill: { entry }, resolve }, i) =>
-        resolve(
-          reply.stored[i]! &&
-            validBy(
-              entry.g,
-              entry.s,
-              entry.tags.map((tag) => marks.get(tag)),
-              reply.clock,
-            ),
-        ),
-      )
-    } catch (error) {
-      if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
-      this.statistics.failed(error)
-      for (const request of requests) request.resolve(false)
-    }
-  }
-}
-
-type Claim =
-  | { readonly kind: 'granted'; readonly grant: Grant }
-  | { readonly kind: 'found'; readonly entry: StoredEntry }
-  | { readonly kind: 'busy'; readonly holder: string; readonly remainingMs: number }
-  | { readonly kind: 'away' }
-
-interface AcquireRequest extends LeaseRequest {
-  resolve(claim: Claim): void
-  reject(error: unknown): void
-}
-
-interface FillRequest {
-  readonly fill: Fill
-  resolve(accepted: boolean): void
-  reject(error: unknown): void
 }
 
 /** The value of an entry, new at each call. */
