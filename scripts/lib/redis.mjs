@@ -1,0 +1,47 @@
+// A Redis server for one check: on a free port, in a folder of its own, gone afterwards.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Stop } from './run.mjs'
+import { findRedisServer } from './setup.mjs'
+
+/** Starts a server and answers its `url` and the way to `stop` it. */
+export async function startRedis() {
+  const folder = mkdtempSync(join(tmpdir(), 'vextrus-redis-'))
+  const port = await freePort()
+  const settings = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'].map(
+    String,
+  )
+  const child = spawn(findRedisServer(), settings, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  let log = ''
+  await new Promise((resolve, reject) => {
+    child.stdout.on('data', (text) => {
+      log += text
+      if (log.includes('Ready to accept connections')) resolve()
+    })
+    child.stderr.on('data', (text) => (log += text))
+    void ended.then(() => reject(new Stop(`The Redis server ended while it started:\n${log}`)))
+  })
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async stop() {
+      child.kill('SIGTERM')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,49 @@
+// Loads the built dist/ under plain Node and boots a small application on it. Tests run the sources through another compiler: a circle of
+// constructor types, say, passes there and crashes here. `npx -y -p node@24 node scripts/smoke.mjs` does it under another Node.
+import assert from 'node:assert/strict'
+import 'reflect-metadata'
+import { Injectable, Module } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { main, root, say } from './lib/run.mjs'
+import { loadSubpaths, subpaths } from './lib/subpaths.mjs'
+
+await main(async () => {
+  await loadSubpaths(root)
+  await bootApplication()
+  say(
+    `smoke: ${subpaths.length} subpaths load by import and require, and an application runs on them (Node ${process.version})`,
+  )
+})
+
+async function bootApplication() {
+  const { Cacheable, RedisCacheModule, RedisCacheService } = await import('@vextrus/shared')
+
+  class Countries {
+    loads = 0
+    async byCode(code) {
+      return { code, load: ++this.loads }
+    }
+  }
+  decorate(Countries, [Injectable()])
+  decorateMethod(Countries, 'byCode', Cacheable({ ttl: '5m', keyGenerator: (code) => `country:${code}` }))
+
+  class Application {}
+  decorate(Application, [Module({ imports: [RedisCacheModule.forRoot({ driver: 'memory' })], providers: [Countries] })])
+
+  const app = await NestFactory.createApplicationContext(Application, { logger: ['error'], abortOnError: false })
+  const countries = app.get(Countries)
+  assert.deepEqual(await countries.byCode('BD'), { code: 'BD', load: 1 })
+  assert.deepEqual(await countries.byCode('BD'), { code: 'BD', load: 1 }, 'the second call is answered by the cache')
+  assert.deepEqual(await app.get(RedisCacheService).get('country:BD'), { code: 'BD', load: 1 })
+  await app.close()
+}
+
+/** What TypeScript makes of decorators. */
+function decorate(target, decorators) {
+  for (const decorator of decorators) decorator(target)
+}
+
+function decorateMethod(target, name, decorator) {
+  const descriptor = Object.getOwnPropertyDescriptor(target.prototype, name)
+  Object.defineProperty(target.prototype, name, decorator(target.prototype, name, descriptor) ?? descriptor)
+}
