@@ -108,10 +108,10 @@ function epochOf(text: string): string | null {
   if (lastE !== '' && text.startsWith(lastE, E_AT) && text.charCodeAt(SOFT_AT - 1) === SPACE) return lastE
   const e = text.slice(E_AT, SOFT_AT - 1)
   if (!/^[^\s]{8}$/.test(e) || text.charCodeAt(SOFT_AT - 1) !== SPACE) return null
-  return (lastE = detached(e))
+  return (lastE = e)
 }
 
-/** A copy of its own: V8 keeps the whole text alive behind a slice of it. */
+/** A copy of its own: V8 keeps the whole text alive behind a slice of 13 or more characters. */
 function detached(slice: string): string {
   return Buffer.from(slice).toString()
 }
@@ -129,8 +129,8 @@ const NO_TAGS: readonly string[] = Object.freeze([])
  * hashes are then computed), and no garbage. Emptied when full: a program with ever new lists pays the parsing, not memory.
  */
 const tagLists = new Map<string, readonly string[]>()
-const TAG_LISTS_LIMIT = 1_024
-const TAG_LIST_TEXT_LIMIT = 512
+const TAG_LISTS_LIMIT = 4_096
+const TAG_LIST_TEXT_LIMIT = 256
 
 function tagsOf(text: string, from: number, to: number): readonly string[] | null {
   if (to === from + 1 && text.charCodeAt(from) === DASH) return NO_TAGS
@@ -147,11 +147,14 @@ function tagsOf(text: string, from: number, to: number): readonly string[] | nul
 }
 
 function parseTags(list: string): readonly string[] | null {
-  const tags: string[] = []
-  for (const word of list.split(',')) {
-    const tag = unescapeWord(word)
+  if (list.includes(' ')) return null
+  const tags = list.split(',')
+  const escaped = list.includes('%')
+  for (let i = 0; i < tags.length; i++) {
+    const word = tags[i] as string
+    const tag = escaped ? unescapeWord(word) : isBareWord(word) ? word : undefined
     if (tag === undefined) return null
-    tags.push(tag)
+    tags[i] = tag
   }
   return Object.freeze(tags)
 }
@@ -164,6 +167,7 @@ function tagsText(tags: readonly string[]): string {
 function escapeWord(word: string): string {
   if (word === '') return '%'
   if (word === '-') return '%2D'
+  if (!/[%, \n]/.test(word)) return word
   return word.replace(/[%, \n]/g, (odd) => ESCAPES[odd] as string)
 }
 
@@ -171,8 +175,13 @@ function escapeWord(word: string): string {
 function unescapeWord(word: string): string | undefined {
   if (word === '%') return ''
   if (word === '%2D') return '-'
-  if (word === '' || word === '-' || /[ ,\n]|%(?!25|2C|20|0A)/.test(word)) return undefined
+  if (!isBareWord(word) || /[ ,\n]|%(?!25|2C|20|0A)/.test(word)) return undefined
   return word.replace(/%(?:25|2C|20|0A)/g, (escape) => UNESCAPES[escape] as string)
+}
+
+/** Neither of the two words that are written escaped although their characters are ordinary. */
+function isBareWord(word: string): boolean {
+  return word !== '' && word !== '-'
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '%': '%25', ',': '%2C', ' ': '%20', '\n': '%0A' }

@@ -46,6 +46,13 @@ describe('plain JSON data', () => {
     expect(roundTrip(value)).toEqual(value)
   })
 
+  it('may hold halves of surrogate pairs, which UTF-8 has no form for', () => {
+    const value = { cut: 'a\ud83d', odd: '\udc00', when: undefined }
+    const { codec, payload } = encodeJson(value)
+    expect(decodeJson(codec, Buffer.from(payload).toString())).toStrictEqual(value)
+    expect(Buffer.from(encodeJson('\ud83d').payload).toString()).toBe('"\\ud83d"')
+  })
+
   it('may be reachable twice', () => {
     const shared = { n: 1 }
     expect(roundTrip({ a: shared, b: [shared, shared] })).toEqual({ a: { n: 1 }, b: [{ n: 1 }, { n: 1 }] })
@@ -143,6 +150,12 @@ describe('what JSON has no form for', () => {
     })
   })
 
+  it('comes back as the basic type from subclasses', () => {
+    class Day extends Date {}
+    class Index extends Map<string, number> {}
+    expect(roundTrip([new Day(5), new Index([['a', 1]])])).toStrictEqual([new Date(5), new Map([['a', 1]])])
+  })
+
   it('does not change the value that it writes', () => {
     const value = { list: [new Date(1), '~a'], deep: Object.freeze({ map: new Map([[1, undefined]]) }) }
     const before = structuredClone(value)
@@ -237,6 +250,15 @@ describe('class instances', () => {
       },
     }
     expect(encodeJson(itself)).toEqual({ codec: 'j', payload: '{"n":1}' })
+  })
+
+  it('may be arrays with a toJSON', () => {
+    class Page extends Array<number> {
+      toJSON() {
+        return { items: [...this], at: new Date(3) }
+      }
+    }
+    expect(roundTrip({ page: Page.of(1, 2) })).toStrictEqual({ page: { items: [1, 2], at: new Date(3) } })
   })
 
   it('that box a primitive are the primitive', () => {

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { SerializationError } from '../errors.js'
+import { TypedWriter, isJsonNumber, revive, unreadable } from './typed-json.js'
 
 /**
  * Type-faithful JSON: what went in comes out, and plain data pays nothing for it.
@@ -11,8 +12,7 @@ import { SerializationError } from '../errors.js'
  *     Date "~D<ms>"     Buffer "~B<base64>"     Uint8Array "~U<base64>"
  *     Map ["~M", key, value, key, value …]      Set ["~S", item …]
  *
- * Strings that begin with `~` are written with one more, so every unescaped `~` is ours and no user's data can be mistaken for it, at any
- * nesting. Field names are never marked and need no escape. In `j` nothing is marked and nothing is escaped.
+ * Strings that begin with `~` are written with one more. In `j` nothing is marked and nothing is escaped.
  */
 export type JsonCodec = 'j' | 't'
 
@@ -23,12 +23,13 @@ export interface EncodedJson {
 }
 
 /**
- * Writes a value. Class instances are written as JSON does it: by their `toJSON`, else by their own enumerable fields; holes of sparse arrays
- * become `undefined`. An object that is reachable twice is written twice.
+ * Writes a value. Class instances are written as JSON does it: by their `toJSON`, else by their own enumerable fields. Holes of sparse arrays
+ * become `undefined`. An object that is reachable twice is written twice. Subclasses of Date, Map, Set and Uint8Array come back as these.
  * @throws SerializationError with the path: a function, a symbol, a cycle, nesting deeper than the stack, or `undefined` as the whole value
  */
 export function encodeJson(value: unknown): EncodedJson {
   if (value === undefined) throw notStored()
+  lastRecord = undefined
   try {
     if (looksPlain(value, 0)) return { codec: 'j', payload: JSON.stringify(value) }
     const writer = new TypedWriter()
@@ -49,9 +50,7 @@ export function encodeJson(value: unknown): EncodedJson {
  * @throws SerializationError the text is not of that codec. The parser's own error is not kept as the cause: it quotes the text.
  */
 export function decodeJson(codec: string, payload: string): unknown {
-  if (codec !== 'j' && codec !== 't') {
-    throw unreadable(`unknown codec '${codec}'`)
-  }
+  if (codec !== 'j' && codec !== 't') throw unreadable(`unknown codec '${codec}'`)
   try {
     const value: unknown = JSON.parse(payload)
     return codec === 'j' ? value : revive(value)
@@ -81,13 +80,17 @@ function looksPlain(value: unknown, depth: number): boolean {
   if (value === null) return true
   if (depth > QUICK_DEPTH) return false
   if (Array.isArray(value)) {
+    if ('toJSON' in value) return false
     for (let i = 0; i < value.length; i++) {
       if (!looksPlain(value[i], depth + 1)) return false
     }
     return true
   }
   const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null && !isRecord(value)) return false
+  if (prototype !== Object.prototype && prototype !== null && prototype !== lastRecord) {
+    if (!isRecord(value)) return false
+    lastRecord = prototype
+  }
   // for-in also walks inherited fields: at worst that sends a plain value the careful way.
   for (const name in value) {
     if (!looksPlain((value as Record<string, unknown>)[name], depth + 1)) return false
@@ -95,10 +98,8 @@ function looksPlain(value: unknown, depth: number): boolean {
   return true
 }
 
-/** Finite and not -0. */
-function isJsonNumber(value: number): boolean {
-  return value === 0 ? 1 / value > 0 : value - value === 0
-}
+/** The prototype of the last instance that passed {@link isRecord} in this call: rows of a table have one class. */
+let lastRecord: unknown
 
 /** A class instance that is no more than its fields: no type of ours and no `toJSON`. Realms don't matter to these tests. */
 function isRecord(value: object): boolean {
@@ -112,196 +113,8 @@ function isRecord(value: object): boolean {
   )
 }
 
-/** Copies only what it has to mark, remembers whether it marked anything, and knows where it is when it fails. */
-class TypedWriter {
-  marked = false
-  private readonly ancestors = new Set<object>()
-  private readonly path: (string | number)[] = []
-
-  write(value: unknown, at: string | number, depth: number): unknown {
-    switch (typeof value) {
-      case 'string':
-        return value.charCodeAt(0) === TILDE ? `~${value}` : value
-      case 'boolean':
-        return value
-      case 'number':
-        if (isJsonNumber(value)) return value
-        return this.mark(Number.isNaN(value) ? '~N' : value === 0 ? '~0' : value > 0 ? '~+' : '~-')
-      case 'bigint':
-        return this.mark(`~n${value}`)
-      case 'undefined':
-        return this.mark('~u')
-      case 'function':
-      case 'symbol':
-        this.path[depth] = at
-        throw new SerializationError(this.where(depth), `a ${typeof value} can't be stored; remove it`)
-      default:
-        return value === null ? null : this.writeObject(value as object, at, depth)
-    }
-  }
-
-  private writeObject(value: object, at: string | number, depth: number): unknown {
-    this.path[depth] = at
-    if (this.ancestors.has(value)) {
-      throw new SerializationError(
-        this.where(depth),
-        'the value contains itself here; store an id instead of the reference',
-      )
-    }
-    this.ancestors.add(value)
-    const written = this.writeByKind(value, at, depth, false)
-    this.ancestors.delete(value)
-    return written
-  }
-
-  private writeByKind(value: object, at: string | number, depth: number, substituted: boolean): unknown {
-    if (Array.isArray(value)) return this.writeItems(value, depth)
-    const prototype: unknown = Object.getPrototypeOf(value)
-    if (prototype !== Object.prototype && prototype !== null) {
-      if (types.isDate(value)) return this.mark(`~D${value.getTime()}`)
-      if (types.isMap(value)) return this.mark(['~M', ...this.writeItems([...value].flat(1), depth)])
-      if (types.isSet(value)) return this.mark(['~S', ...this.writeItems([...value], depth)])
-      if (types.isUint8Array(value)) return this.mark((Buffer.isBuffer(value) ? '~B' : '~U') + base64(value))
-      if (types.isBoxedPrimitive(value)) return this.write(value.valueOf(), at, depth)
-    }
-    // As in JSON.stringify, a substitute's own toJSON is not called.
-    if (substituted || typeof (value as Partial<Substituting>).toJSON !== 'function')
-      return this.writeFields(value, depth)
-    const substitute = this.substituteOf(value as Substituting, at, depth)
-    if (typeof substitute !== 'object' || substitute === null) return this.write(substitute, at, depth)
-    return this.writeByKind(substitute, at, depth, true)
-  }
-
-  private substituteOf(value: Substituting, at: string | number, depth: number): unknown {
-    try {
-      return value.toJSON(String(at))
-    } catch (cause) {
-      throw new SerializationError(this.where(depth), 'its toJSON failed, see the cause', cause)
-    }
-  }
-
-  private writeItems(items: readonly unknown[], depth: number): readonly unknown[] {
-    let copy: unknown[] | undefined
-    for (let i = 0; i < items.length; i++) {
-      const item = items[i]
-      const written = this.write(item, i, depth + 1)
-      if (copy === undefined && written !== item) copy = items.slice(0, i)
-      if (copy !== undefined) copy.push(written)
-    }
-    return copy ?? items
-  }
-
-  private writeFields(value: object, depth: number): object {
-    const fields = value as Record<string, unknown>
-    const names = Object.keys(fields)
-    let copy: Record<string, unknown> | undefined
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string
-      const field = fields[name]
-      const written = this.write(field, name, depth + 1)
-      if (copy === undefined && written !== field) {
-        copy = {}
-        for (let before = 0; before < i; before++) put(copy, names[before] as string, fields[names[before] as string])
-      }
-      if (copy !== undefined) put(copy, name, written)
-    }
-    return copy ?? value
-  }
-
-  private mark<Written>(written: Written): Written {
-    this.marked = true
-    return written
-  }
-
-  /** `$.a[3]["odd name"]`. Entries of a Map are counted as key, value, key, value. */
-  private where(depth: number): string {
-    let text = '$'
-    for (const at of this.path.slice(1, depth + 1)) {
-      if (typeof at === 'number') text += `[${at}]`
-      else text += /^[A-Za-z_$][\w$]*$/.test(at) ? `.${at}` : `[${JSON.stringify(at)}]`
-    }
-    return text
-  }
-}
-
-interface Substituting {
-  toJSON(key: string): unknown
-}
-
-const TILDE = '~'.charCodeAt(0)
-
-/** An assignment to `__proto__` would set the copy's prototype instead of a field. */
-function put(target: Record<string, unknown>, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
-  else target[name] = value
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
-}
-
-/** Works in place: what `JSON.parse` made belongs to nobody else. Own fields only, so a field `__proto__` is read and written as a field. */
-function revive(value: unknown): unknown {
-  if (typeof value === 'string') return value.charCodeAt(0) === TILDE ? reviveMark(value) : value
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return reviveItems(value)
-  const fields = value as Record<string, unknown>
-  for (const name of Object.keys(fields)) {
-    const field = fields[name]
-    if (typeof field === 'string' ? field.charCodeAt(0) === TILDE : typeof field === 'object') {
-      const revived = revive(field)
-      if (revived !== field) fields[name] = revived
-    }
-  }
-  return fields
-}
-
-function reviveItems(items: unknown[]): unknown {
-  const kind = items[0]
-  const from = kind === '~M' || kind === '~S' ? 1 : 0
-  for (let i = from; i < items.length; i++) items[i] = revive(items[i])
-  if (kind === '~S') return new Set(items.slice(1))
-  if (kind !== '~M') return items
-  const map = new Map<unknown, unknown>()
-  for (let i = 1; i < items.length; i += 2) map.set(items[i], items[i + 1])
-  return map
-}
-
-function reviveMark(mark: string): unknown {
-  switch (mark.charAt(1)) {
-    case '~':
-      return mark.slice(1)
-    case 'D':
-      return new Date(Number(mark.slice(2)))
-    case 'u':
-      return undefined
-    case 'n':
-      return BigInt(mark.slice(2))
-    case 'B':
-      return Buffer.from(mark.slice(2), 'base64')
-    case 'U':
-      // A copy with an ArrayBuffer of its own: small Buffers are windows into a pool.
-      return new Uint8Array(Buffer.from(mark.slice(2), 'base64'))
-    case 'N':
-      return NaN
-    case '+':
-      return Infinity
-    case '-':
-      return -Infinity
-    case '0':
-      return -0
-    default:
-      throw unreadable('the stored text has a mark that this release does not know')
-  }
-}
-
 function notStored(): SerializationError {
   return new SerializationError('$', 'undefined is never stored; use null, or delete the key')
-}
-
-function unreadable(problem: string): SerializationError {
-  return new SerializationError('$', `${problem}; delete the key, or read it with the release that wrote it`)
 }
 
 function tooDeep(cause: RangeError): SerializationError {
