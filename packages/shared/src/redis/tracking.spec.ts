@@ -1,0 +1,465 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { FakePort } from '../../test/support/fake-dedicated.js'
+import { ManualClock, settled } from '../../test/support/manual-clock.js'
+import { RedisReplyError } from './errors.js'
+import { Keyspace } from './keyspace.js'
+import { TrackingSource, trackingReset, type TrackedMaster } from './tracking.js'
+import type { ShardSession } from './topology.js'
+
+interface FakeMaster extends TrackedMaster {
+  readonly port: FakePort
+  readonly shard: { session: ShardSession | undefined }
+}
+
+let clock: ManualClock
+let warnings: string[]
+let one: FakeMaster
+let source: TrackingSource
+let heard: string[]
+
+beforeEach(() => {
+  clock = new ManualClock()
+  warnings = []
+  one = master('one:1')
+  source = sourceOf(one)
+  heard = []
+  source.listen({
+    invalidate: (key) => heard.push(key),
+    reset: () => heard.push(`reset at epoch ${source.epoch}`),
+  })
+})
+
+function master(id: string): FakeMaster {
+  return { port: new FakePort(id), shard: { session: data() } }
+}
+
+function data(runId = 'aaaa'): ShardSession {
+  return { epoch: 'replid', runId }
+}
+
+function sourceOf(...masters: FakeMaster[]): TrackingSource {
+  return new TrackingSource(masters, {
+    prefixes: new Keyspace('vextrus:').trackedPrefixes,
+    clock,
+    random: { float: () => 0.999, int: () => 0, token: () => '' },
+    stalenessMs: 2_000,
+    connectTimeoutMs: 3_000,
+    name: 'test',
+    warn: (message) => warnings.push(message),
+  })
+}
+
+async function started(): Promise<void> {
+  source.start()
+  await settled()
+  expect(source.live).toBe(true)
+}
+
+describe('the handshake (R17)', () => {
+  it('tracks the prefixes on its own connection, then subscribes, then pings, and never asks for NOLOOP', async () => {
+    await started()
+    expect(one.port.last.sent).toEqual([
+      'CLIENT ID',
+      'INFO server',
+      'CLIENT TRACKING ON REDIRECT 7 BCAST PREFIX vextrus: PREFIX vextrus@tags PREFIX vextrus@wake:',
+      'SUBSCRIBE __redis__:invalidate',
+      'PING',
+    ])
+  })
+
+  it('sends SUBSCRIBE only after TRACKING was answered, and PING only after SUBSCRIBE was', async () => {
+    const answers = new Map<string, () => void>()
+    one.port.answer = (command) =>
+      /^CLIENT TRACKING|^SUBSCRIBE/.test(command)
+        ? new Promise((resolve) => answers.set(command.split(' ')[0] ?? '', () => resolve('OK')))
+        : undefined
+    source.start()
+    await settled()
+    expect(one.port.last.sent.at(-1)).toMatch(/^CLIENT TRACKING/)
+    answers.get('CLIENT')?.()
+    await settled()
+    expect(one.port.last.sent.at(-1)).toMatch(/^SUBSCRIBE/)
+    expect(source.live).toBe(false)
+    answers.get('SUBSCRIBE')?.()
+    await settled()
+    expect(one.port.last.sent.at(-1)).toBe('PING')
+  })
+
+  it('is live only once the first PONG is here', async () => {
+    one.port.autoPong = false
+    source.start()
+    await settled()
+    expect(one.port.last.pingsOutstanding).toBe(1)
+    expect([source.live, source.epoch, source.validFrom()]).toEqual([false, 0, -Infinity])
+    one.port.last.pong()
+    await settled()
+    expect([source.live, source.validFrom()]).toEqual([true, clock.mono()])
+    expect(source.epoch).toBeGreaterThan(0)
+  })
+
+  it('is not live without a data connection, and becomes so when there is one', async () => {
+    one.shard.session = undefined
+    source.start()
+    await settled()
+    expect(source.live).toBe(false)
+    one.shard.session = data()
+    source.reset('connected')
+    await settled()
+    expect(source.live).toBe(true)
+  })
+
+  it('gives up a handshake that hangs, closes its connection and tries again', async () => {
+    one.port.answer = (command) => (command === 'CLIENT ID' ? new Promise(() => undefined) : undefined)
+    source.start()
+    await settled()
+    const hanging = one.port.last
+    one.port.answer = () => undefined
+    await clock.advance(3_000)
+    expect(hanging.closed).toBe(true)
+    await clock.advance(50)
+    expect(one.port.last).not.toBe(hanging)
+    expect(source.live).toBe(true)
+  })
+})
+
+describe('the pushes', () => {
+  it('arrive as whole Redis keys, in order', async () => {
+    await started()
+    one.port.last.push('vextrus:a', 'vextrus:ключ')
+    one.port.last.push('vextrus@tags')
+    expect(heard).toEqual(['vextrus:a', 'vextrus:ключ', 'vextrus@tags'])
+  })
+
+  it('of other channels are not invalidations', async () => {
+    await started()
+    one.port.last.publish('news', ['vextrus:a'])
+    expect(heard).toEqual([])
+  })
+
+  it('reach every listener even if one of them throws, and its error is not swallowed', async () => {
+    await started()
+    const thrown: (() => void)[] = []
+    vi.spyOn(globalThis, 'queueMicrotask').mockImplementation((fn) => thrown.push(fn))
+    source.listen({
+      invalidate: () => {
+        throw new Error('mine')
+      },
+      reset: () => undefined,
+    })
+    const late: string[] = []
+    source.listen({ invalidate: (key) => late.push(key), reset: () => undefined })
+    one.port.last.push('vextrus:a')
+    vi.restoreAllMocks()
+    expect([heard, late]).toEqual([['vextrus:a'], ['vextrus:a']])
+    expect(thrown).toHaveLength(1)
+    expect(thrown[0]).toThrow('mine')
+  })
+
+  it('stop for a listener that has left', async () => {
+    const stop = source.listen({ invalidate: (key) => heard.push(`second ${key}`), reset: () => undefined })
+    await started()
+    stop()
+    one.port.last.push('vextrus:a')
+    expect(heard).toEqual(['vextrus:a'])
+  })
+})
+
+describe('the heartbeat (R18)', () => {
+  it('proves what was acknowledged before the PING was sent, not before the PONG came', async () => {
+    await started()
+    one.port.last.autoPong = false
+    await clock.advance(500)
+    const sentAt = clock.mono()
+    await clock.advance(300)
+    one.port.last.pong()
+    await settled()
+    expect(source.validFrom()).toBe(sentAt)
+  })
+
+  it('pings every 500 ms, counted from PING to PING', async () => {
+    await started()
+    const from = source.validFrom()
+    one.port.last.autoPong = false
+    await clock.advance(500)
+    await clock.advance(300)
+    one.port.last.pong()
+    one.port.last.autoPong = true
+    await clock.advance(199)
+    expect(source.validFrom()).toBe(from + 500)
+    await clock.advance(1)
+    expect(source.validFrom()).toBe(from + 1_000)
+  })
+
+  it('has one PING outstanding at most', async () => {
+    await started()
+    one.port.last.autoPong = false
+    await clock.advance(1_900)
+    expect(one.port.last.pingsOutstanding).toBe(1)
+  })
+
+  it.each(['BUSY Redis is busy running a script', 'LOADING Redis is loading the dataset in memory'])(
+    'takes no error reply for a PONG (%s), and asks on',
+    async (reply) => {
+      await started()
+      const from = source.validFrom()
+      const session = one.port.last
+      one.port.answer = (command) => (command === 'PING' ? Promise.reject(new RedisReplyError(reply)) : undefined)
+      await clock.advance(2_600)
+      expect(source.validFrom()).toBe(from)
+      one.port.answer = () => undefined
+      await clock.advance(500)
+      expect(source.validFrom()).toBeGreaterThan(from)
+      expect(one.port.last).toBe(session)
+    },
+  )
+
+  it('closes a session that does not answer within the staleness', async () => {
+    await started()
+    const session = one.port.last
+    session.autoPong = false
+    await clock.advance(500 + 1_999)
+    expect(session.closed).toBe(false)
+    await clock.advance(2)
+    expect(session.closed).toBe(true)
+    expect(source.live).toBe(false)
+    expect(heard).toEqual(['reset at epoch 0'])
+  })
+
+  it('reads what has arrived before it judges, when the process itself was stopped', async () => {
+    await started()
+    const session = one.port.last
+    session.autoPong = false
+    await clock.advance(500)
+    clock.jump(60_000)
+    await clock.advance(0)
+    session.autoPong = true
+    session.pong()
+    await clock.advance(1)
+    expect(session.closed).toBe(false)
+    expect(source.validFrom()).toBe(clock.mono() - 1)
+  })
+
+  it('is as old as the oldest session', async () => {
+    const two = master('two:2')
+    source = sourceOf(one, two)
+    await started()
+    const from = source.validFrom()
+    two.port.last.autoPong = false
+    await clock.advance(1_600)
+    expect(source.validFrom()).toBe(from)
+    two.port.last.pong()
+    await settled()
+    expect(source.validFrom()).toBe(from + 500)
+  })
+})
+
+describe('the end of an epoch (R20)', () => {
+  it('comes with FLUSHDB, whose push names no key', async () => {
+    await started()
+    const before = source.epoch
+    one.port.last.publish('__redis__:invalidate', null)
+    expect(heard).toEqual(['reset at epoch 0'])
+    await settled()
+    expect(source.epoch).toBeGreaterThan(before)
+  })
+
+  it('comes at once with the loss of a session, and a new session begins a new epoch', async () => {
+    await started()
+    const before = source.epoch
+    const lost = one.port.last
+    lost.lose()
+    expect(heard).toEqual(['reset at epoch 0'])
+    expect(source.live).toBe(false)
+    await clock.advance(50)
+    expect(one.port.last).not.toBe(lost)
+    expect(source.epoch).toBeGreaterThan(before)
+  })
+
+  it('makes a PONG to an earlier PING worthless', async () => {
+    await started()
+    const session = one.port.last
+    session.autoPong = false
+    await clock.advance(500)
+    source.reset('data connection reconnected')
+    session.pong()
+    await settled()
+    expect(source.live).toBe(false)
+    expect(session.pingsOutstanding).toBe(1)
+    session.pong()
+    await settled()
+    expect(source.live).toBe(true)
+  })
+
+  it('asks for the new proof at once', async () => {
+    await started()
+    await clock.advance(123)
+    source.reset('data connection reconnected')
+    await settled()
+    expect(source.validFrom()).toBe(clock.mono())
+  })
+
+  it('comes when the data connection was replaced and nobody said so; until then nothing is fresh', async () => {
+    await started()
+    const before = source.epoch
+    one.shard.session = data()
+    expect([source.live, source.epoch]).toEqual([false, 0])
+    await clock.advance(500)
+    expect(heard).toEqual(['reset at epoch 0'])
+    expect(source.epoch).toBeGreaterThan(before)
+  })
+
+  it('comes when the data connection is lost, also if it is back before the next heartbeat', async () => {
+    await started()
+    const before = source.epoch
+    one.shard.session = undefined
+    expect(source.live).toBe(false)
+    await clock.advance(500)
+    expect(heard).toEqual(['reset at epoch 0'])
+    one.shard.session = data()
+    await clock.advance(500)
+    expect(source.epoch).toBeGreaterThan(before)
+  })
+
+  it('replaces a session that listens to another server process than the data connection talks to', async () => {
+    await started()
+    const wrong = one.port.last
+    one.shard.session = data('bbbb')
+    one.port.runId = 'bbbb'
+    source.reset('data connection reconnected')
+    await settled()
+    expect(wrong.closed).toBe(true)
+    expect(source.live).toBe(false)
+    await clock.advance(50)
+    expect(one.port.last.sent).toContain('PING')
+    expect(source.live).toBe(true)
+  })
+
+  it('is one for all masters, and live needs all of them', async () => {
+    const two = master('two:2')
+    source = sourceOf(one, two)
+    await started()
+    two.port.last.lose()
+    expect(source.live).toBe(false)
+    one.port.last.push('vextrus:a')
+    await clock.advance(50)
+    expect(source.live).toBe(true)
+    expect(one.port.opened).toHaveLength(1)
+    expect(two.port.opened).toHaveLength(2)
+  })
+
+  it('is published as an event with its reason', async () => {
+    await started()
+    const reasons: string[] = []
+    const stop = trackingReset.subscribe(({ reason }) => reasons.push(reason))
+    one.port.last.lose(new Error('ECONNRESET'))
+    stop()
+    expect(reasons).toEqual(['one:1: ECONNRESET'])
+  })
+})
+
+describe('a server that cannot be reached', () => {
+  it('is tried again, with waits that double up to two seconds', async () => {
+    const at: number[] = []
+    one.port.connect = async () => {
+      at.push(clock.mono())
+      throw new Error('ECONNREFUSED')
+    }
+    source.start()
+    await clock.advance(10_000)
+    const waits = at.slice(1).map((time, i) => time - (at[i] ?? 0))
+    expect(waits.slice(0, 8)).toEqual([50, 100, 200, 400, 800, 1_599, 1_999, 1_999])
+    expect(warnings).toEqual([])
+  })
+
+  it('is tried at once when the data connection is back', async () => {
+    one.port.connect = async () => {
+      throw new Error('ECONNREFUSED')
+    }
+    source.start()
+    await clock.advance(5_000)
+    one.port.connect = async () => undefined
+    source.reset('data connection reconnected')
+    await settled()
+    expect(source.live).toBe(true)
+  })
+
+  it('is not hammered when it takes connections only to drop them', async () => {
+    one.port.answer = (command, connection) => {
+      if (command === 'PING') setImmediate(() => connection.lose())
+      return undefined
+    }
+    source.start()
+    await clock.advance(10_000)
+    expect(one.port.opened.length).toBeLessThan(15)
+  })
+})
+
+describe('a server that refuses tracking', () => {
+  const refused = new RedisReplyError("NOPERM User app has no permissions to run the 'client|tracking' command")
+
+  it('is reported once, with what mends it, and asked again every half minute', async () => {
+    one.port.answer = (command) => (command.startsWith('CLIENT TRACKING') ? Promise.reject(refused) : undefined)
+    source.start()
+    await clock.advance(29_999)
+    expect(one.port.opened).toHaveLength(1)
+    expect(one.port.last.closed).toBe(true)
+    await clock.advance(61_000)
+    expect(one.port.opened).toHaveLength(4)
+    expect(source.live).toBe(false)
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('one:1')
+    expect(warnings[0]).toContain('+client|tracking')
+    expect(warnings[0]).toContain('&__redis__:invalidate')
+  })
+
+  it('is believed when it has changed its mind', async () => {
+    one.port.answer = (command) => (command.startsWith('CLIENT TRACKING') ? Promise.reject(refused) : undefined)
+    source.start()
+    await settled()
+    one.port.answer = () => undefined
+    await clock.advance(30_000)
+    expect(source.live).toBe(true)
+  })
+
+  it('only for the moment (LOADING, BUSY) is tried again soon and in silence', async () => {
+    one.port.answer = () => Promise.reject(new RedisReplyError('LOADING Redis is loading the dataset in memory'))
+    source.start()
+    await clock.advance(1_000)
+    one.port.answer = () => undefined
+    await clock.advance(1_000)
+    expect(source.live).toBe(true)
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('close', () => {
+  it('ends the sessions, tells the listeners, and leaves no timer', async () => {
+    await started()
+    source.close()
+    expect(one.port.last.closed).toBe(true)
+    expect(heard).toEqual(['reset at epoch 0'])
+    expect([source.live, clock.timers]).toEqual([false, 0])
+  })
+
+  it('while a connection is being opened closes that one too', async () => {
+    let connected = (): void => undefined
+    one.port.connect = () => new Promise((resolve) => (connected = resolve))
+    source.start()
+    source.close()
+    connected()
+    await settled()
+    expect(one.port.last.closed).toBe(true)
+    expect([source.live, clock.timers]).toEqual([false, 0])
+  })
+
+  it('while waiting for the next attempt makes none', async () => {
+    one.port.connect = async () => {
+      throw new Error('ECONNREFUSED')
+    }
+    source.start()
+    await settled()
+    source.close()
+    await clock.advance(10_000)
+    expect([one.port.opened.length, clock.timers]).toEqual([0, 0])
+  })
+})

@@ -1,0 +1,187 @@
+import { Backoff } from '../kernel/backoff.js'
+import type { Clock } from '../kernel/clock.js'
+import type { InvalidationListener, InvalidationSource } from '../kernel/coherent-map.js'
+import { defineEvent } from '../kernel/events.js'
+import type { RandomSource } from '../kernel/random.js'
+import type { RedisPort } from './client.js'
+import { KeepOpen } from './keep-open.js'
+import type { Shard, ShardSession } from './topology.js'
+import { TrackingRefusedError, TrackingSession, type TrackingSessionEvents } from './tracking-session.js'
+
+/**
+ * The invalidation source on Redis: one tracking session for each master, seen from outside as one stream of writes with one epoch.
+ *
+ * It is live only while all of this holds at once, for every master: its session has had a PONG to a PING sent in this epoch (R17); its
+ * data connection is up, and is the very one that was up when the epoch began; and both talk to the same server process, by `run_id` (R20).
+ * Freshness is that of the oldest session, because a key, the tag clock and its clear marker may live on three masters (R18).
+ *
+ * Whatever breaks one of these conditions ends the epoch. It is not resumed: the next one begins with empty maps, after a new proof from
+ * every session. So nothing has to be known about what was missed.
+ */
+export class TrackingSource implements InvalidationSource {
+  private current = 1
+  private readonly tracked: readonly Tracked[]
+  private readonly listeners = new Set<InvalidationListener>()
+  private warned = false
+
+  constructor(
+    masters: readonly TrackedMaster[],
+    private readonly options: TrackingOptions,
+  ) {
+    this.tracked = masters.map((master) => this.track(master))
+  }
+
+  /** Begins to open the sessions, and keeps on; `live` says when they are up. */
+  start(): void {
+    for (const { sessions } of this.tracked) sessions.start()
+  }
+
+  get live(): boolean {
+    return this.validFrom() !== -Infinity
+  }
+
+  get epoch(): number {
+    return this.live ? this.current : 0
+  }
+
+  validFrom(): number {
+    let oldest = Infinity
+    for (const { master, sessions, data } of this.tracked) {
+      const session = sessions.current
+      if (session === undefined || data === undefined) return -Infinity
+      if (master.shard.session !== data || data.runId !== session.runId) return -Infinity
+      oldest = Math.min(oldest, session.validFrom)
+    }
+    return oldest === Infinity ? -Infinity : oldest
+  }
+
+  listen(listener: InvalidationListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /**
+   * Ends the epoch (R20). The connection calls this when it has reconnected and knows its server again, and when role, `run_id` or topology
+   * have changed. A session that is waiting for its next attempt makes it now.
+   * @param reason for logs and events
+   */
+  reset(reason: string): void {
+    this.endEpoch(reason)
+    for (const { sessions } of this.tracked) sessions.hurry()
+  }
+
+  /** Ends every session; nothing is reported afterwards. */
+  close(): void {
+    for (const { sessions } of this.tracked) sessions.stop()
+    this.endEpoch('closed')
+    this.listeners.clear()
+  }
+
+  private track(master: TrackedMaster): Tracked {
+    const { clock, random } = this.options
+    const on: TrackingSessionEvents = {
+      push: (keys) => this.pushed(keys),
+      pong: () => this.proved(tracked),
+      lost: (session, reason) => this.lost(tracked, session, reason),
+    }
+    const sessions = new KeepOpen<TrackingSession>(clock, new Backoff(BACKOFF, random), {
+      open: () => TrackingSession.open(master.port, this.options, on),
+      opened: (session) => session.start(),
+      failed: (cause) => this.failed(cause),
+    })
+    const tracked: Tracked = { master, sessions, data: undefined }
+    return tracked
+  }
+
+  private pushed(keys: readonly string[] | null): void {
+    if (keys === null) return this.endEpoch('flushed')
+    for (const key of keys) this.tell((listener) => listener.invalidate(key))
+  }
+
+  /** A PONG came: the moment at which the two connections of a master are compared. */
+  private proved(tracked: Tracked): void {
+    const { master, sessions } = tracked
+    const session = sessions.current
+    const data = master.shard.session
+    if (session === undefined) return
+    if (data !== undefined && data.runId !== session.runId) {
+      return this.lost(tracked, session, 'the data connection is on another server process')
+    }
+    this.warned = false
+    if (data === tracked.data) return
+    const known = tracked.data !== undefined
+    tracked.data = data
+    // A loss or a reconnect that nobody reported yet: what was kept before it belongs to the epoch before it.
+    if (known) this.endEpoch('data connection changed')
+  }
+
+  private lost(tracked: Tracked, session: TrackingSession, reason: string): void {
+    if (tracked.sessions.drop(session)) this.endEpoch(`${tracked.master.port.id}: ${reason}`)
+  }
+
+  private failed(cause: unknown): number | undefined {
+    if (!(cause instanceof TrackingRefusedError)) return undefined
+    if (!this.warned) this.options.warn(cause.message)
+    this.warned = true
+    return REFUSED_RETRY_MS
+  }
+
+  private endEpoch(reason: string): void {
+    for (const tracked of this.tracked) {
+      tracked.data = tracked.master.shard.session
+      tracked.sessions.current?.renew()
+    }
+    this.current++
+    trackingReset.publish(() => ({ reason }))
+    this.tell((listener) => listener.reset(reason))
+  }
+
+  /** A listener that throws must not keep the others from hearing: its error surfaces on its own, as from an event emitter. */
+  private tell(what: (listener: InvalidationListener) => void): void {
+    for (const listener of this.listeners) {
+      try {
+        what(listener)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+}
+
+export interface TrackingOptions {
+  /** Which keys to hear of: {@link Keyspace.trackedPrefixes}. */
+  readonly prefixes: readonly string[]
+  readonly clock: Clock
+  readonly random: RandomSource
+  /** A session that did not answer for this long is given up, ms; the heartbeat is a quarter of it, 500 ms at most. */
+  readonly stalenessMs: number
+  /** Milliseconds for opening a connection, and as many for the handshake on it. */
+  readonly connectTimeoutMs: number
+  /** Shown by `CLIENT LIST`. */
+  readonly name: string
+  /** Told once when a server refuses tracking, with what mends it. */
+  readonly warn: (message: string) => void
+}
+
+/** A master and the two ways to it. */
+export interface TrackedMaster {
+  readonly port: Pick<RedisPort, 'id' | 'dedicated'>
+  /** The data connection. */
+  readonly shard: Pick<Shard, 'session'>
+}
+
+/** An epoch of invalidations ended: what was kept in memory is gone, and waiters look again. */
+export const trackingReset = defineEvent<{ readonly reason: string }>('redis.tracking-reset')
+
+interface Tracked {
+  readonly master: TrackedMaster
+  readonly sessions: KeepOpen<TrackingSession>
+  /** The data connection of this epoch, by identity: each (re)connect makes a new object. */
+  data: ShardSession | undefined
+}
+
+const BACKOFF = { baseMs: 50, capMs: 2_000 }
+/** A refusal is a matter of configuration; it is asked again because an administrator may mend it without a restart. */
+const REFUSED_RETRY_MS = 30_000
