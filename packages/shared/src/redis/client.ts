@@ -20,8 +20,22 @@ export interface RedisPort {
   connect(): void
   /** Opens one more connection to the same server, that never reconnects by itself. Rejects when it can't be opened. */
   dedicated(options: DedicatedOptions): Promise<DedicatedConnection>
+  /** Drops an owned connection that has gone silent, and so makes a new one; a client that the user gave stays as it is. */
+  reset(): void
   /** Ends the connection if it is owned; a client that the user gave stays open. */
   close(): Promise<void>
+}
+
+/** A client that the user made: `Redis` of ioredis 5.4 or later, or 6. Its owner opens and closes it. */
+export interface RedisClientLike {
+  readonly status: string
+  readonly isCluster: boolean
+  readonly options: object
+  connect(): Promise<unknown>
+  disconnect(reconnect?: boolean): void
+  duplicate(override?: object): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
+  off(event: string, listener: (...args: unknown[]) => void): unknown
 }
 
 /** A command as it goes over the wire. */

@@ -110,11 +110,11 @@ class LocalRedis implements RedisServer {
     const child = spawn(
       serverBinary(),
       [
-        ...['--port', String(this.port), '--bind', this.host, '--dir', this.dir, '--save', ''],
-        ...['--appendonly', appendonly === true ? 'yes' : 'no', '--appendfsync', 'always'],
-        ...(password === undefined ? [] : ['--requirepass', password]),
-        ...args,
-      ],
+        `--port ${this.port} --bind ${this.host} --appendfsync always`.split(' '),
+        ['--dir', this.dir, '--save', '', '--appendonly', appendonly === true ? 'yes' : 'no'],
+        password === undefined ? [] : ['--requirepass', password],
+        args,
+      ].flat(),
       { stdio: ['ignore', 'pipe', 'pipe'] },
     )
     this.process = child

@@ -1,0 +1,115 @@
+import type { Clock } from '../../kernel/clock.js'
+import type { DedicatedConnection, DedicatedOptions } from '../client.js'
+import { RedisReplyError, RedisUnavailableError } from '../errors.js'
+import type { RedisArg, RedisReply } from '../topology.js'
+import type { IoredisClient } from './ioredis-client.js'
+import { isReplyError } from './wire-command.js'
+
+/**
+ * One more connection to the server of a client: RESP2, because ioredis drops the pushes that RESP3 sends for tracking, and one-shot: it
+ * neither reconnects nor subscribes again, so what it heard has no hidden gaps.
+ */
+export function openDedicated(
+  parent: IoredisClient,
+  id: string,
+  clock: Clock,
+  { name, connectTimeoutMs }: DedicatedOptions,
+): Promise<DedicatedConnection> {
+  const client = parent.duplicate({
+    ...ONE_SHOT,
+    connectionName: name,
+    connectTimeout: connectTimeoutMs,
+  })
+  return new Promise((resolve, reject) => {
+    let failure: Error | undefined
+    client.on('error', (error) => {
+      failure = isReplyError(error) ? new RedisReplyError(error.message) : error
+    })
+    const giveUp = (cause: Error | undefined): void => {
+      reject(new RedisUnavailableError(id, 'not-connected', { cause }))
+    }
+    const timer = clock.timer(connectTimeoutMs, () => {
+      client.disconnect()
+      client.stream?.destroy()
+      giveUp(new Error(`no connection within ${connectTimeoutMs} ms`))
+    })
+    client.on('ready', () => {
+      timer.cancel()
+      resolve(new IoredisDedicated(client, id, () => failure))
+    })
+    client.on('end', () => {
+      timer.cancel()
+      giveUp(failure)
+    })
+    // The events say it all; the promise would only say it again.
+    client.connect().catch(() => undefined)
+  })
+}
+
+/** Overrides whatever the parent was made with. */
+const ONE_SHOT = {
+  lazyConnect: true,
+  protocol: 2,
+  replyMapping: 'legacy',
+  retryStrategy: null,
+  reconnectOnError: null,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  enableAutoPipelining: false,
+  commandTimeout: undefined,
+  stringNumbers: false,
+  monitor: false,
+  keyPrefix: '',
+}
+
+class IoredisDedicated implements DedicatedConnection {
+  private closedByUs = false
+  private ended = false
+
+  constructor(
+    private readonly client: IoredisClient,
+    private readonly id: string,
+    private readonly failure: () => Error | undefined,
+  ) {
+    client.on('end', () => {
+      this.ended = true
+    })
+  }
+
+  async call(name: string, args: readonly RedisArg[]): Promise<RedisReply> {
+    try {
+      // Lower case: ioredis knows by the name that SUBSCRIBE answers differently.
+      return (await this.client.call(name.toLowerCase(), ...args)) as RedisReply
+    } catch (cause) {
+      if (!(cause instanceof Error)) throw cause
+      if (isReplyError(cause)) throw new RedisReplyError(cause.message)
+      throw new RedisUnavailableError(this.id, 'lost', { cause: this.failure() ?? cause })
+    }
+  }
+
+  onMessage(listener: (channel: string, payload: Buffer | Buffer[] | null, pattern: string | null) => void): void {
+    const plain = (channel: Buffer, payload: Buffer | Buffer[] | null): void => {
+      listener(channel.toString(), payload, null)
+    }
+    this.client.on('messageBuffer', plain)
+    this.client.on('smessageBuffer', plain)
+    this.client.on('pmessageBuffer', (pattern: Buffer | string, channel: Buffer, payload: Buffer | Buffer[] | null) => {
+      listener(channel.toString(), payload, pattern.toString())
+    })
+  }
+
+  onClose(listener: (cause: Error | null) => void): void {
+    const tell = (): void => listener(this.closedByUs ? null : (this.failure() ?? new Error('Connection closed')))
+    if (this.ended) queueMicrotask(tell)
+    else this.client.on('end', tell)
+  }
+
+  close(): void {
+    this.closedByUs = true
+    this.client.disconnect()
+    // A server that does not answer does not answer our FIN either.
+    this.client.stream?.destroy()
+  }
+}

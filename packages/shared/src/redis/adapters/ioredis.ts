@@ -1,0 +1,226 @@
+import { Backoff } from '../../kernel/backoff.js'
+import { type Clock, type Timer, systemClock } from '../../kernel/clock.js'
+import { type RandomSource, systemRandom } from '../../kernel/random.js'
+import type { DedicatedConnection, DedicatedOptions, RawCommand, RedisClientLike, RedisPort } from '../client.js'
+import { RedisReplyError, RedisUnavailableError } from '../errors.js'
+import type { RedisReply } from '../topology.js'
+import {
+  acceptClient,
+  commandPrototypeOf,
+  createClient,
+  type IoredisClient,
+  type IoredisStream,
+} from './ioredis-client.js'
+import { openDedicated } from './ioredis-dedicated.js'
+import { isReplyError, WireBatch, type WireCommandClass, wireCommandClass, WireWriter } from './wire-command.js'
+
+/** Where and how an owned connection is made. */
+export interface IoredisSettings {
+  readonly host?: string
+  readonly port?: number
+  readonly username?: string
+  readonly password?: string
+  readonly db: number
+  readonly tls?: object
+  /** Further options of ioredis; those that the toolkit needs otherwise were refused before. */
+  readonly clientOptions?: object
+}
+
+/** Time and chance of the adapter; tests inject their own. */
+export interface IoredisEnvironment {
+  readonly clock?: Clock
+  readonly random?: RandomSource
+}
+
+/** A connection of our own, not yet opened. @throws MissingPeerError ioredis is not installed */
+export async function ownedPort(settings: IoredisSettings, environment: IoredisEnvironment = {}): Promise<IoredisPort> {
+  const { clientOptions, ...where } = settings
+  const backoff = new Backoff({ baseMs: 50, capMs: 2_000 }, environment.random ?? systemRandom)
+  const client = await createClient({
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: (attempt: number) => {
+      if (attempt === 1) backoff.reset()
+      return backoff.next()
+    },
+    ...clientOptions,
+    ...where,
+    lazyConnect: true,
+    // RESP2 replies are what RedisReply describes; ioredis 5 has no other and ignores this.
+    protocol: 2,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    // 0: what is in flight is rejected when the connection is lost, not at a later attempt.
+    maxRetriesPerRequest: 0,
+  })
+  return new IoredisPort(client, true, environment.clock)
+}
+
+/** The port on a client that belongs to the user. @throws ConfigurationError it can't be worked with */
+export function givenPort(client: RedisClientLike, environment: IoredisEnvironment = {}): IoredisPort {
+  return new IoredisPort(acceptClient(client), false, environment.clock)
+}
+
+/** The client port on a `Redis` of ioredis 5 or 6. */
+export class IoredisPort implements RedisPort {
+  readonly id: string
+  private readonly Command: WireCommandClass
+  private readonly watchers = new Set<Watcher>()
+  /** The socket that is ready, with its database selected. Commands go to this one or nowhere. */
+  private stream: IoredisStream | undefined
+  private failure: Error | undefined
+  private patience: Timer | undefined
+
+  constructor(
+    private readonly ioredis: IoredisClient,
+    private readonly owned: boolean,
+    private readonly clock: Clock = systemClock,
+  ) {
+    const { path, host, port } = ioredis.options
+    this.id = path ?? `${host ?? 'localhost'}:${port ?? 6379}`
+    this.Command = wireCommandClass(commandPrototypeOf(ioredis)!)
+    ioredis.on('connect', this.onConnect)
+    ioredis.on('ready', this.onReady)
+    ioredis.on('close', this.onClose)
+    ioredis.on('error', this.onError)
+    if (ioredis.status === 'ready') queueMicrotask(this.onReady)
+  }
+
+  /** The raw client, for commands that the toolkit does not have. */
+  get client(): RedisClientLike {
+    return this.ioredis as unknown as RedisClientLike
+  }
+
+  get ready(): boolean {
+    return this.stream !== undefined && this.ioredis.status === 'ready'
+  }
+
+  pipeline(commands: readonly RawCommand[]): Promise<RedisReply[]> {
+    const { stream } = this
+    // One socket for all commands and the replies of all: ioredis itself would queue or go on with the next socket.
+    if (stream === undefined || stream !== this.ioredis.stream || this.ioredis.status !== 'ready' || !stream.writable) {
+      return Promise.reject(new RedisUnavailableError(this.id, 'not-connected', { cause: this.failure }))
+    }
+    if (commands.length === 0) return Promise.resolve([])
+    return this.send(commands)
+  }
+
+  watch(events: Watcher): () => void {
+    this.watchers.add(events)
+    if (this.ready) events.ready()
+    return () => this.watchers.delete(events)
+  }
+
+  connect(): void {
+    // Events tell how it went; the promise would only say it again.
+    if (this.ioredis.status === 'wait') this.ioredis.connect().catch(() => undefined)
+  }
+
+  dedicated(options: DedicatedOptions): Promise<DedicatedConnection> {
+    return openDedicated(this.ioredis, this.id, this.clock, options)
+  }
+
+  reset(): void {
+    if (!this.owned) return
+    this.ioredis.disconnect(true)
+    // A server that does not answer does not answer our FIN either.
+    this.ioredis.stream?.destroy()
+  }
+
+  async close(): Promise<void> {
+    this.patience?.cancel()
+    this.watchers.clear()
+    this.stream = undefined
+    this.ioredis.off('connect', this.onConnect)
+    this.ioredis.off('ready', this.onReady)
+    this.ioredis.off('close', this.onClose)
+    if (!this.owned) {
+      this.ioredis.off('error', this.onError)
+      return
+    }
+    // The listener for errors stays: one that comes late would be printed to the console.
+    const { status } = this.ioredis
+    const ended = new Promise<void>((resolve) => this.ioredis.on('end', resolve))
+    this.ioredis.disconnect()
+    this.ioredis.stream?.destroy()
+    // Between two attempts there is nothing that could end, and no event.
+    if (status !== 'end' && status !== 'close' && status !== 'reconnecting') await ended
+  }
+
+  private send(commands: readonly RawCommand[]): Promise<RedisReply[]> {
+    return new Promise((resolve, reject) => {
+      const batch = new WireBatch(commands.length, resolve, (cause) =>
+        reject(new RedisUnavailableError(this.id, 'lost', { cause: this.failure ?? cause })),
+      )
+      const writer = new WireWriter({ redis: this.ioredis as { readonly stream: IoredisStream } })
+      for (let i = 0; i < commands.length; i++) {
+        this.ioredis.sendCommand(new this.Command(batch, i, commands[i]!), writer)
+      }
+      writer.flush()
+    })
+  }
+
+  /** The socket is open and the handshake of ioredis begins, which has no deadline of its own. */
+  private readonly onConnect = (): void => {
+    this.failure = undefined
+    this.patience?.cancel()
+    this.patience = this.clock.timer(this.ioredis.options.connectTimeout ?? CONNECT_TIMEOUT_MS, () => this.reset())
+  }
+
+  /** ioredis goes on when SELECT was refused, with database 0: so it is asked again, and its refusal taken for what it is. */
+  private readonly onReady = (): void => {
+    const { stream } = this.ioredis
+    if (stream === undefined || this.ioredis.status !== 'ready') return
+    const db = this.ioredis.condition?.select ?? this.ioredis.options.db ?? 0
+    if (db === 0) this.begin(stream)
+    else void this.beginIn(db, stream)
+  }
+
+  private async beginIn(db: number, stream: IoredisStream): Promise<void> {
+    let reply: RedisReply | undefined
+    try {
+      ;[reply] = await this.send([{ name: 'SELECT', args: [db] }])
+    } catch (cause) {
+      // The connection is lost, and its events say so.
+      if (cause instanceof RedisUnavailableError) return
+      throw cause
+    }
+    if (reply instanceof RedisReplyError) this.onError(reply)
+    else this.begin(stream)
+  }
+
+  private begin(stream: IoredisStream): void {
+    if (stream !== this.ioredis.stream || this.ioredis.status !== 'ready') return
+    this.patience?.cancel()
+    this.failure = undefined
+    this.stream = stream
+    for (const watcher of this.watchers) watcher.ready()
+  }
+
+  private readonly onClose = (): void => {
+    this.patience?.cancel()
+    const wasReady = this.stream !== undefined
+    this.stream = undefined
+    if (wasReady) for (const watcher of this.watchers) watcher.lost()
+    // A server that wants TLS, or has no room, may hang up without a word.
+    else if (this.failure === undefined) this.onError(new Error('Connection closed during the handshake'))
+  }
+
+  private readonly onError = (error: Error): void => {
+    this.failure = readable(error)
+    for (const watcher of this.watchers) watcher.error(this.failure)
+  }
+}
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** What may be shown: an error reply of ioredis has its command with it, and so the password of an AUTH. */
+function readable(error: Error): Error {
+  if (isReplyError(error)) return new RedisReplyError(error.message)
+  // A name with several addresses that all refuse makes an error without a message.
+  if (error instanceof AggregateError && error.message === '') {
+    return new Error(error.errors.map((one: Error) => one.message).join('; '), { cause: error })
+  }
+  return error
+}
+
+type Watcher = Parameters<RedisPort['watch']>[0]
