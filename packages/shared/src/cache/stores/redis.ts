@@ -263,11 +263,11 @@ function timeMs(reply: RedisReply): number {
   return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
 }
 
-/** ZMSCORE #g #s #f tags… */
+/** ZMSCORE #g #s #f tags…; over RESP3 scores are numbers. */
 function tagReply(reply: RedisReply): TagReply {
   const [g, s, f, ...marks] = reply as (string | null)[]
   return {
-    g: g ?? null,
+    g: g == null ? null : String(g),
     s: Number(s ?? 0),
     f: Number(f ?? 0),
     seqs: marks.map((mark) => (mark === null ? null : Number(mark))),
@@ -284,7 +284,7 @@ function deltaReply(reply: RedisReply): ClockReply {
   const seqs: number[] = []
   for (let i = 0; i < rows.length; i += 2) {
     const member = rows[i]!
-    if (member === '#g') g = rows[i + 1]!
+    if (member === '#g') g = String(rows[i + 1])
     else if (member === '#s') s = Number(rows[i + 1])
     else if (member === '#f') f = Number(rows[i + 1])
     else if (member.startsWith('t:')) {
