@@ -1,0 +1,59 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common'
+import { CqrsModule } from '@nestjs/cqrs'
+import { ScheduleModule } from '@nestjs/schedule'
+import { TypeOrmModule } from '@nestjs/typeorm'
+import { RedisCacheModule } from '@vextrus/shared/cache'
+import { CacheWrites } from './cache/cache-writes.js'
+import { DomainEvents } from './cache/domain-event.js'
+import type { RedisConfig } from './config.js'
+import { CustomersModule } from './customers/customers.module.js'
+import { dataSourceOptions } from './database/data-source-options.js'
+import { QueryLog } from './database/query-log.js'
+import { HealthController } from './health/health.controller.js'
+import { LookupsModule } from './lookups/lookups.module.js'
+import { ProductsModule } from './products/products.module.js'
+import { ReportsModule } from './reports/reports.module.js'
+import { TenantsModule } from './tenants/tenants.module.js'
+
+export interface AppOptions {
+  readonly databaseUrl: string
+  readonly queryLog: QueryLog
+  /** Undefined: the memory driver. */
+  readonly redis: RedisConfig | undefined
+}
+
+/** What every feature uses. */
+@Global()
+@Module({})
+class CommonModule {
+  static with(queryLog: QueryLog): DynamicModule {
+    return {
+      module: CommonModule,
+      providers: [{ provide: QueryLog, useValue: queryLog }, CacheWrites, DomainEvents],
+      exports: [QueryLog, CacheWrites, DomainEvents],
+    }
+  }
+}
+
+/** The service, put together. The database is migrated and filled before (`prepareDatabase`). */
+@Module({})
+export class AppModule {
+  static with({ databaseUrl, queryLog, redis }: AppOptions): DynamicModule {
+    return {
+      module: AppModule,
+      controllers: [HealthController],
+      imports: [
+        TypeOrmModule.forRoot({ ...dataSourceOptions(databaseUrl, queryLog), retryAttempts: 2 }),
+        RedisCacheModule.forRoot(redis === undefined ? { driver: 'memory' } : { driver: 'redis', ...redis }),
+        CqrsModule.forRoot(),
+        ScheduleModule.forRoot(),
+        CommonModule.with(queryLog),
+        TenantsModule,
+        LookupsModule,
+        ProductsModule,
+        CustomersModule,
+        ReportsModule,
+      ],
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { INestApplication } from '@nestjs/common'
+import { HttpAdapterHost, NestFactory } from '@nestjs/core'
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
+import { AppModule } from './app.module.js'
+import type { Config } from './config.js'
+import { startEmbeddedPostgres } from './database/embedded-postgres.js'
+import { prepareDatabase } from './database/prepare-database.js'
+import { QueryLog } from './database/query-log.js'
+import { ProblemFilter } from './http/problem.filter.js'
+import { validationPipe } from './http/validation.pipe.js'
+
+/** A service that listens. */
+export interface RunningService {
+  readonly app: INestApplication
+  /** `http://localhost:3000`, without a slash at its end. */
+  readonly url: string
+  readonly queryLog: QueryLog
+  /** Answers what has been asked, then ends everything that the service has opened. Doing it twice is fine. */
+  close(): Promise<void>
+}
+
+/** For how long requests that are being answered may keep the service from closing. */
+const DRAIN_MS = 2_000
+
+/**
+ * Starts the service: database (migrated and filled), application, port.
+ * @param say told of the steps of the start, a line each
+ */
+export async function startService(
+  config: Omit<Config, 'burst'>,
+  say: (line: string) => void = () => undefined,
+): Promise<RunningService> {
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres() : undefined
+  const databaseUrl = config.databaseUrl ?? embedded?.url ?? ''
+  say(embedded === undefined ? 'database: DATABASE_URL' : 'database: embedded Postgres, in memory')
+  const queryLog = new QueryLog()
+  let app: INestApplication | undefined
+  try {
+    await prepareDatabase(databaseUrl, queryLog, say)
+    app = await NestFactory.create(AppModule.with({ databaseUrl, queryLog, redis: config.redis }), {
+      logger: ['error', 'warn'],
+      abortOnError: false,
+    })
+    configure(app, queryLog)
+    await app.listen(config.port)
+  } catch (error) {
+    await app?.close()
+    await embedded?.stop()
+    throw error
+  }
+  const running = app
+  let closing: Promise<void> | undefined
+  return {
+    app: running,
+    url: (await running.getUrl()).replace('[::1]', 'localhost'),
+    queryLog,
+    close: () => (closing ??= close(running).finally(() => embedded?.stop())),
+  }
+}
+
+function configure(app: INestApplication, queryLog: QueryLog): void {
+  app.useGlobalPipes(validationPipe())
+  app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)))
+  // Before every route, so that whatever a request makes the service do is counted for it.
+  app.use((_request: unknown, _response: unknown, next: () => void) => queryLog.follow({ queries: 0 }, next))
+  const description = new DocumentBuilder()
+    .setTitle('Vextrus master data')
+    .setDescription('Products, customers and lookup data of the ERP. Tenant data needs the header x-tenant-id.')
+    .setVersion('0.1.0')
+    .build()
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description))
+}
+
+async function close(app: INestApplication): Promise<void> {
+  const server = app.getHttpServer() as { closeAllConnections(): void }
+  const impatience = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+  try {
+    await app.close()
+  } finally {
+    clearTimeout(impatience)
+  }
+}

@@ -1,0 +1,73 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common'
+import { CacheUnavailableError, RedisCacheService } from '@vextrus/shared/cache'
+
+/** What is to be forgotten. */
+export interface CacheTargets {
+  readonly keys?: readonly string[]
+  readonly tags?: readonly string[]
+}
+
+const RETRY_MS = 250
+
+/**
+ * What a write does to the cache after its transaction has committed.
+ *
+ * A committed write is answered as done, whatever the cache says: an invalidation that Redis did not acknowledge is kept and sent again until
+ * it is. Until then reads mostly come from the database, because the cache that could not be told can't be asked either; a reader whose
+ * connection comes back first may see the old entry for one retry interval. What is kept is lost with the process; the entry's TTL ends it then.
+ */
+@Injectable()
+export class CacheWrites implements OnModuleDestroy {
+  private readonly logger = new Logger(CacheWrites.name)
+  private readonly pendingKeys = new Set<string>()
+  private readonly pendingTags = new Set<string>()
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(private readonly cache: RedisCacheService) {}
+
+  /** Resolves when nobody can read the old entries any more, or when the invalidation is pending. */
+  async invalidate({ keys = [], tags = [] }: CacheTargets): Promise<void> {
+    const sent = await Promise.allSettled([
+      keys.length === 0 ? undefined : this.cache.delete([...keys]),
+      tags.length === 0 ? undefined : this.cache.invalidateByTag([...tags]),
+    ])
+    const [deleted, invalidated] = sent
+    for (const outcome of sent) {
+      if (outcome.status === 'rejected' && !(outcome.reason instanceof CacheUnavailableError)) throw outcome.reason
+    }
+    if (deleted.status === 'rejected') keys.forEach((key) => this.pendingKeys.add(key))
+    if (invalidated.status === 'rejected') tags.forEach((tag) => this.pendingTags.add(tag))
+    if (deleted.status === 'rejected' || invalidated.status === 'rejected') this.retryLater()
+  }
+
+  /**
+   * The second half of a write-through: forgets `key` unless it holds the row as the database has it now.
+   *
+   * Two writers of one row may store in another order than they committed in, and a store that fails is not heard of. Whoever stored the older
+   * row comes here afterwards, sees the newer version in the database (it was committed before the other one stored it) and deletes the key.
+   * @param currentVersion reads the row's version from the database; undefined when there is no such row
+   */
+  async confirm(key: string, currentVersion: () => Promise<number | undefined>): Promise<void> {
+    const cached = await this.cache.get<{ version: number }>(key)
+    if (cached?.version !== (await currentVersion())) await this.invalidate({ keys: [key] })
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.timer)
+  }
+
+  private retryLater(): void {
+    if (this.timer !== undefined) return
+    this.logger.warn('The cache gave no answer to an invalidation; it is sent again until it does')
+    this.timer = setTimeout(() => void this.retry(), RETRY_MS)
+    this.timer.unref()
+  }
+
+  private async retry(): Promise<void> {
+    this.timer = undefined
+    const [keys, tags] = [[...this.pendingKeys], [...this.pendingTags]]
+    this.pendingKeys.clear()
+    this.pendingTags.clear()
+    await this.invalidate({ keys, tags })
+  }
+}

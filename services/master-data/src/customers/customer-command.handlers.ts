@@ -1,0 +1,105 @@
+import { NotFoundException } from '@nestjs/common'
+import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs'
+import { InjectDataSource, InjectRepository } from '@nestjs/typeorm'
+import { CacheUnavailableError } from '@vextrus/shared/cache'
+import { CacheEvict, CachePut } from '@vextrus/shared/utils'
+import { DataSource, Repository } from 'typeorm'
+import { CacheWrites } from '../cache/cache-writes.js'
+import { DomainEvents } from '../cache/domain-event.js'
+import { explained } from '../database/constraint-errors.js'
+import { tenantTag } from '../tenants/tenant.cache.js'
+import { CUSTOMER_TTL, customerKey } from './customer.cache.js'
+import { Customer } from './customer.entity.js'
+import {
+  CreateCustomer,
+  CustomerDeleted,
+  CustomerUpdated,
+  DeleteCustomer,
+  UpdateCustomer,
+} from './customer.messages.js'
+import { type CustomerView, customerView } from './customer.schemas.js'
+
+const mistakes = { missing: 'The country does not exist', taken: 'There is a customer with this code already' }
+
+@CommandHandler(CreateCustomer)
+export class CreateCustomerHandler implements ICommandHandler<CreateCustomer> {
+  constructor(
+    @InjectRepository(Customer) private readonly customers: Repository<Customer>,
+    private readonly events: DomainEvents,
+  ) {}
+
+  async execute(command: CreateCustomer): Promise<CustomerView> {
+    const created = await this.createCustomer(command)
+    await this.events.publish(new CustomerUpdated(created.tenantId, created.id))
+    return created
+  }
+
+  /** The id is the database's, so the key is made of the result. */
+  @CachePut({
+    key: ({ tenantId, id }: CustomerView) => customerKey(tenantId, id),
+    ttl: CUSTOMER_TTL,
+    tags: ({ tenantId }: CustomerView) => [tenantTag(tenantId)],
+  })
+  async createCustomer({ tenant, input }: CreateCustomer): Promise<CustomerView> {
+    const row = this.customers.create({ ...input, tenantId: tenant.id, currencyCode: tenant.currencyCode })
+    return customerView(await explained(this.customers.save(row), mistakes))
+  }
+}
+
+@CommandHandler(UpdateCustomer)
+export class UpdateCustomerHandler implements ICommandHandler<UpdateCustomer> {
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly events: DomainEvents,
+  ) {}
+
+  async execute(command: UpdateCustomer): Promise<CustomerView> {
+    const updated = await this.updateCustomer(command)
+    await this.events.publish(new CustomerUpdated(command.tenantId, command.id))
+    return updated
+  }
+
+  /** What it answers is stored: the next read finds it. @throws NotFoundException, BadRequestException */
+  @CachePut({
+    keyGenerator: ({ tenantId, id }: UpdateCustomer) => customerKey(tenantId, id),
+    ttl: CUSTOMER_TTL,
+    tags: ({ tenantId }: CustomerView) => [tenantTag(tenantId)],
+  })
+  async updateCustomer({ tenantId, id, changes }: UpdateCustomer): Promise<CustomerView> {
+    const write = this.dataSource.transaction(async (transaction) => {
+      const where = { tenantId, id }
+      const row = await transaction.findOne(Customer, { where, lock: { mode: 'pessimistic_write' } })
+      if (row === null) throw new NotFoundException(`Customer ${id} was not found`)
+      transaction.merge(Customer, row, changes)
+      return transaction.save(row)
+    })
+    return customerView(await explained(write, mistakes))
+  }
+}
+
+@CommandHandler(DeleteCustomer)
+export class DeleteCustomerHandler implements ICommandHandler<DeleteCustomer> {
+  constructor(
+    @InjectRepository(Customer) private readonly customers: Repository<Customer>,
+    private readonly cacheWrites: CacheWrites,
+    private readonly events: DomainEvents,
+  ) {}
+
+  async execute({ tenantId, id }: DeleteCustomer): Promise<void> {
+    try {
+      await this.deleteCustomer(tenantId, id)
+    } catch (error) {
+      // The row is gone and Redis did not acknowledge the eviction: it is repeated, the deletion is not.
+      if (!(error instanceof CacheUnavailableError)) throw error
+      await this.cacheWrites.invalidate({ keys: [customerKey(tenantId, id)] })
+    }
+    await this.events.publish(new CustomerDeleted(tenantId, id))
+  }
+
+  /** Evicts the customer after it was deleted. @throws NotFoundException */
+  @CacheEvict({ keyGenerator: (tenantId: string, id: number) => customerKey(tenantId, id) })
+  async deleteCustomer(tenantId: string, id: number): Promise<void> {
+    const { affected } = await this.customers.delete({ tenantId, id })
+    if (affected === 0) throw new NotFoundException(`Customer ${id} was not found`)
+  }
+}

@@ -1,0 +1,39 @@
+import { EventsHandler, type IEventHandler } from '@nestjs/cqrs'
+import { InjectRepository } from '@nestjs/typeorm'
+import { Repository } from 'typeorm'
+import { CacheWrites } from '../cache/cache-writes.js'
+import { customerKey, customerListsTag } from './customer.cache.js'
+import { Customer } from './customer.entity.js'
+import { CustomerDeleted, CustomerUpdated } from './customer.messages.js'
+
+/** Event-driven invalidation: forgets the tenant's customer lists when one of its customers changed. */
+@EventsHandler(CustomerUpdated, CustomerDeleted)
+export class InvalidateCustomerLists implements IEventHandler<CustomerUpdated | CustomerDeleted> {
+  constructor(private readonly cacheWrites: CacheWrites) {}
+
+  handle(event: CustomerUpdated | CustomerDeleted): void {
+    event.settle(this.cacheWrites.invalidate({ tags: [customerListsTag(event.tenantId)] }))
+  }
+}
+
+/**
+ * The second half of `@CachePut`: two updates of one customer may be stored in another order than they were committed in, and one that was
+ * deleted meanwhile may be stored after it was evicted.
+ */
+@EventsHandler(CustomerUpdated)
+export class ConfirmCustomer implements IEventHandler<CustomerUpdated> {
+  constructor(
+    private readonly cacheWrites: CacheWrites,
+    @InjectRepository(Customer) private readonly customers: Repository<Customer>,
+  ) {}
+
+  handle(event: CustomerUpdated): void {
+    const { tenantId, id } = event
+    event.settle(
+      this.cacheWrites.confirm(customerKey(tenantId, id), async () => {
+        const row = await this.customers.findOne({ select: { id: true, version: true }, where: { tenantId, id } })
+        return row?.version
+      }),
+    )
+  }
+}

@@ -1,0 +1,8 @@
+/** Every cache key and tag of customers; the tenant is the second segment of each. */
+export const CUSTOMER_TTL = 300
+
+export const customerKey = (tenant: string, id: number): string => `customer:${tenant}:${id}`
+export const customerListKey = (tenant: string, page: number, pageSize: number): string =>
+  `customers:${tenant}:list:${page}:${pageSize}`
+
+export const customerListsTag = (tenant: string): string => `customer-lists:${tenant}`

@@ -1,0 +1,72 @@
+import { Command, Query } from '@nestjs/cqrs'
+import { DomainEvent } from '../cache/domain-event.js'
+import type { Page, PageQuery } from '../http/input.js'
+import type { Tenant } from '../tenants/tenant.entity.js'
+import type { CustomerChanges, CustomerInput, CustomerView } from './customer.schemas.js'
+
+/** The queries and commands that customers understand, and the events that come of them. */
+
+export class GetCustomer extends Query<CustomerView> {
+  constructor(
+    readonly tenantId: string,
+    readonly id: number,
+  ) {
+    super()
+  }
+}
+
+export class ListCustomers extends Query<Page<CustomerView>> {
+  constructor(
+    readonly tenantId: string,
+    readonly page: PageQuery,
+  ) {
+    super()
+  }
+}
+
+export class CreateCustomer extends Command<CustomerView> {
+  constructor(
+    readonly tenant: Tenant,
+    readonly input: CustomerInput,
+  ) {
+    super()
+  }
+}
+
+export class UpdateCustomer extends Command<CustomerView> {
+  constructor(
+    readonly tenantId: string,
+    readonly id: number,
+    readonly changes: CustomerChanges,
+  ) {
+    super()
+  }
+}
+
+export class DeleteCustomer extends Command<void> {
+  constructor(
+    readonly tenantId: string,
+    readonly id: number,
+  ) {
+    super()
+  }
+}
+
+/** A customer was added or changed. */
+export class CustomerUpdated extends DomainEvent {
+  constructor(
+    readonly tenantId: string,
+    readonly id: number,
+  ) {
+    super()
+  }
+}
+
+export class CustomerDeleted extends DomainEvent {
+  constructor(
+    readonly tenantId: string,
+    readonly id: number,
+  ) {
+    super()
+  }
+}

@@ -1,0 +1,69 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
+import { z } from 'zod'
+
+/** One fault of a request's input. */
+export interface InputFault {
+  /** Where it is: `unitPrice`, `items.0.id`. */
+  readonly path: string
+  readonly message: string
+}
+
+/** An error answer, RFC 9457. */
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string().meta({ example: 'Not Found' }),
+    status: z.number().int().meta({ example: 404 }),
+    detail: z.string().meta({ example: 'Product 4711 was not found' }),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ description: 'application/problem+json' })
+
+/** Answers every error as `application/problem+json`. What was not expected is logged and answered without its details. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('Http')
+
+  constructor(private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const { httpAdapter } = this.adapterHost
+    const response: unknown = host.switchToHttp().getResponse()
+    const status = statusOf(error)
+    if (status === 500) this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    const problem: z.infer<typeof problemSchema> = {
+      type: 'about:blank',
+      title: titles[status] ?? 'Error',
+      status,
+      detail: status === 500 || !(error instanceof Error) ? 'The request could not be answered' : error.message,
+    }
+    const faults = error instanceof HttpException ? faultsOf(error) : undefined
+    if (faults !== undefined) problem.errors = [...faults]
+    if (httpAdapter.isHeadersSent(response)) return httpAdapter.end(response)
+    httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8')
+    httpAdapter.reply(response, problem, status)
+  }
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  500: 'Internal Server Error',
+}
+
+/** Nest's own errors, and those of Express's body parser, which carry a `status`. */
+function statusOf(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus()
+  const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined
+  return typeof status === 'number' && status >= 400 && status < 500 ? status : 500
+}
+
+function faultsOf(error: HttpException): readonly InputFault[] | undefined {
+  const body = error.getResponse()
+  return typeof body === 'object' && 'errors' in body ? (body.errors as InputFault[]) : undefined
+}

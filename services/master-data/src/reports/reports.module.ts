@@ -1,0 +1,23 @@
+import { Controller, Get, Module } from '@nestjs/common'
+import { ApiOperation, ApiTags } from '@nestjs/swagger'
+import { CachedRead } from '../http/x-cache.js'
+import type { Tenant } from '../tenants/tenant.entity.js'
+import { CurrentTenant, TenantScoped } from '../tenants/tenant.guard.js'
+import { InvalidateStockValue, type StockValue, StockValueReport, stockValueSchema } from './stock-value.report.js'
+
+@ApiTags('reports')
+@Controller('reports')
+@TenantScoped()
+export class ReportsController {
+  constructor(private readonly stockValueReport: StockValueReport) {}
+
+  @Get('stock-value')
+  @ApiOperation({ summary: 'Number of products and value of the stock, by category' })
+  @CachedRead(stockValueSchema)
+  stockValue(@CurrentTenant() tenant: Tenant): Promise<StockValue> {
+    return this.stockValueReport.get(tenant.id)
+  }
+}
+
+@Module({ controllers: [ReportsController], providers: [StockValueReport, InvalidateStockValue] })
+export class ReportsModule {}

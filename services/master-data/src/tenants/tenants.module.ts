@@ -1,0 +1,15 @@
+import { Global, Module } from '@nestjs/common'
+import { TypeOrmModule } from '@nestjs/typeorm'
+import { Tenant } from './tenant.entity.js'
+import { TenantRegistry } from './tenant.registry.js'
+import { TenantsController } from './tenants.controller.js'
+
+/** Global, because the guard of every tenant's controller asks the registry. */
+@Global()
+@Module({
+  imports: [TypeOrmModule.forFeature([Tenant])],
+  controllers: [TenantsController],
+  providers: [TenantRegistry],
+  exports: [TenantRegistry],
+})
+export class TenantsModule {}
