@@ -65,7 +65,7 @@ describe('an envelope', () => {
         expect(parseEnvelope(text)).toEqual(any)
         expect(parseEnvelope(text)).toEqual(any)
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     )
   })
 
@@ -155,7 +155,7 @@ describe('what is not an envelope', () => {
         const parsed = parseEnvelope(text.slice(0, from) + middle + text.slice(to))
         expect(parsed === null || parsed.e.length === 8).toBe(true)
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     )
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (any) => {
