@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { FakePort } from '../../test/support/fake-dedicated.js'
-import { ManualClock, settled } from '../../test/support/manual-clock.js'
+import { FakeClock } from '../testing/fake-clock.js'
 import { RedisReplyError, RedisUnavailableError } from './errors.js'
 import { Subscriber, type SubscriptionHandler, type SubscriptionTarget } from './subscriber.js'
 
-let clock: ManualClock
+let clock: FakeClock
 let port: FakePort
 let subscriber: Subscriber
 let errors: [unknown, SubscriptionTarget][]
 let heard: string[]
 
 beforeEach(() => {
-  clock = new ManualClock()
+  clock = new FakeClock()
   port = new FakePort()
   errors = []
   heard = []
@@ -30,7 +30,7 @@ beforeEach(() => {
 function handler(name = ''): SubscriptionHandler {
   return {
     message: (payload, channel) => void heard.push(`${name}${channel}=${payload.toString()}`),
-    gap: (since) => void heard.push(`${name}gap since ${since - 1_000_000}`),
+    gap: (since) => void heard.push(`${name}gap since ${since}`),
   }
 }
 
@@ -76,7 +76,7 @@ describe('a subscription', () => {
       command.startsWith('SUBSCRIBE') ? new Promise((resolve) => (confirm = () => resolve(1))) : undefined
     let done = false
     const subscribed = subscriber.subscribe({ channel: 'news' }, handler()).then(() => (done = true))
-    await settled()
+    await clock.settle()
     expect(done).toBe(false)
     confirm()
     await subscribed
@@ -123,7 +123,7 @@ describe('counting', () => {
     const only = await subscriber.subscribe({ channel: 'news' }, handler())
     await only[Symbol.asyncDispose]()
     expect(port.last.closed).toBe(true)
-    expect(clock.timers).toBe(0)
+    expect(clock.pendingTimers).toBe(0)
     await subscriber.subscribe({ channel: 'news' }, handler())
     port.last.publish('news', 'x')
     expect([port.opened.length, heard]).toEqual([2, ['news=x']])
@@ -172,7 +172,7 @@ describe('a handler that fails', () => {
     await subscriber.subscribe({ channel: 'news' }, handler())
     port.last.publish('news', '1')
     port.last.publish('news', '2')
-    await settled()
+    await clock.settle()
     expect(heard).toEqual(['news=1', 'news=2'])
     expect(errors).toEqual([
       [new Error('mine'), { channel: 'news' }],
@@ -258,7 +258,7 @@ describe('a lost connection', () => {
     port.last.lose()
     await only.unsubscribe()
     await clock.advance(10_000)
-    expect([port.opened.length, clock.timers]).toEqual([1, 0])
+    expect([port.opened.length, clock.pendingTimers]).toEqual([1, 0])
   })
 })
 
@@ -271,7 +271,7 @@ describe('a subscription that fails', () => {
     await clock.advance(1_000)
     expect(String(await failure)).toContain('ECONNREFUSED')
     await clock.advance(10_000)
-    expect([port.opened.length, clock.timers]).toEqual([0, 0])
+    expect([port.opened.length, clock.pendingTimers]).toEqual([0, 0])
   })
 
   it('succeeds when the connection comes up before the deadline', async () => {
@@ -292,7 +292,7 @@ describe('a subscription that fails', () => {
     const failure = failureOf(subscriber.subscribe({ channel: 'news' }, handler()))
     await clock.advance(1_000)
     expect(await failure).toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'deadline' })
-    expect(clock.timers).toBe(0)
+    expect(clock.pendingTimers).toBe(0)
   })
 
   it('rejects with the answer of a server that refuses it, and disturbs no other', async () => {
@@ -328,12 +328,12 @@ describe('close', () => {
     await subscriber.subscribe({ channel: 'news' }, handler())
     port.answer = (command) => (command.startsWith('SUBSCRIBE') ? new Promise(() => undefined) : undefined)
     const failure = failureOf(subscriber.subscribe({ channel: 'late' }, handler()))
-    await settled()
+    await clock.settle()
     subscriber.close()
     expect(await failure).toBeInstanceOf(RedisUnavailableError)
     expect(port.last.closed).toBe(true)
     await expect(subscriber.subscribe({ channel: 'news' }, handler())).rejects.toThrow(RedisUnavailableError)
     await clock.advance(10_000)
-    expect([heard, port.opened.length, clock.timers]).toEqual([[], 1, 0])
+    expect([heard, port.opened.length, clock.pendingTimers]).toEqual([[], 1, 0])
   })
 })
