@@ -1,0 +1,21 @@
+import { RedisCacheService } from '../../packages/shared/dist/cache/cache.js'
+import { RedisCacheStore } from '../../packages/shared/dist/cache/stores/redis.js'
+import { RedisWakes } from '../../packages/shared/dist/cache/stores/redis-wakes.js'
+import { RedisConnection } from '../../packages/shared/dist/redis/connection.js'
+import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
+
+/** The cache as the Nest module puts it together, tracking session included. */
+export async function openCache(port, keyPrefix) {
+  const connection = new RedisConnection({ host: '127.0.0.1', port, commandTimeout: '5s' })
+  await connection.ready()
+  const keyspace = new Keyspace(keyPrefix)
+  const wakes = new RedisWakes(connection, keyspace, console.warn)
+  wakes.start()
+  const cache = new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, connection.commandTimeoutMs))
+  const close = async () => {
+    await cache.close()
+    wakes.close()
+    await connection.close()
+  }
+  return { cache, close }
+}
