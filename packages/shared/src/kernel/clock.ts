@@ -4,7 +4,7 @@ export interface Clock {
   mono(): number
   /** Wall-clock milliseconds since 1970. For display only: no decision about freshness rests on it. */
   wall(): number
-  /** Calls `fn` once after `ms` milliseconds unless cancelled. The timer does not keep the process alive. */
+  /** Calls `fn` once after `ms` milliseconds, 24 days at most, unless cancelled. The timer does not keep the process alive. */
   timer(ms: number, fn: () => void): Timer
 }
 
@@ -13,12 +13,15 @@ export interface Timer {
   cancel(): void
 }
 
+/** Node fires a longer timer at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** The clock of this machine. */
 export const systemClock: Clock = {
   mono: () => performance.now(),
   wall: () => Date.now(),
   timer(ms, fn) {
-    const handle = setTimeout(fn, ms)
+    const handle = setTimeout(fn, Math.min(ms, LONGEST_TIMER_MS))
     handle.unref()
     return { cancel: () => clearTimeout(handle) }
   },
