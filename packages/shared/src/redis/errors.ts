@@ -56,21 +56,22 @@ export class RedisRoleError extends VextrusError {
 
 function unavailableMessage(id: string, reason: UnavailableReason, timeoutMs?: number, cause?: Error): string {
   const because = cause === undefined ? '' : `: ${cause.message}`
+  const mend = mendOf(cause)
   switch (reason) {
     case 'not-connected':
-      return `Redis at ${id} is not connected${because}. ${mendOf(cause)}`
+      return `Redis at ${id} is not connected${because}${mend && `. ${mend}`}`
     case 'lost':
-      return `The connection to Redis at ${id} was lost before the answer came${because}. ${mendOf(cause)}`
+      return `The connection to Redis at ${id} was lost before the answer came${because}`
     case 'deadline':
-      return `Redis at ${id} did not answer within ${timeoutMs} ms. Raise \`commandTimeout\` if the server is healthy but slow`
+      return `Redis at ${id} did not answer within ${timeoutMs} ms. If the server is healthy but slow, raise \`commandTimeout\``
     case 'circuit-open':
-      return `Redis at ${id} failed several times in a row (see \`commandTimeout\`); until it answers a probe, commands fail at once${because}`
+      return `Redis at ${id} did not answer several times in a row (\`commandTimeout\` is ${timeoutMs} ms); until it answers, commands fail at once`
   }
 }
 
-/** Which option to look at after a connection failed like this. */
+/** Which option to look at after a connection failed like this; empty when the failure says so itself. */
 export function mendOf(cause: Error | undefined): string {
-  if (cause instanceof VextrusError && !(cause instanceof RedisReplyError)) return 'Mend this first'
+  if (cause instanceof VextrusError && !(cause instanceof RedisReplyError)) return ''
   const text = cause === undefined ? '' : `${cause.message} ${(cause as NodeJS.ErrnoException).code ?? ''}`
   for (const [pattern, mend] of MENDS) if (pattern.test(text)) return mend
   return 'Check `host` and `port`, or `url`, and that the server is running'
@@ -85,7 +86,10 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
     'The ACL user of `username` needs the keys and channels that begin with the word of `keyPrefix`, `&__redis__:invalidate`, and the command named here',
   ],
   [/DB index/i, 'Check `db`: the server has no such database'],
-  [/SSL|TLS|CERT|certificate|self.signed/i, 'Check `tls` (or `rediss://` in `url`) on this side and on the server'],
+  [
+    /SSL|TLS|CERT|certificate|self.signed|during the handshake/i,
+    'Check `tls` (or `rediss://` in `url`) here and on the server, and `host` and `port`',
+  ],
 ]
 
 /** The server repeats the arguments of a command it does not know; they may be values, so they are left out. */

@@ -25,6 +25,7 @@ export interface IoredisOptions {
   readonly port?: number
   readonly path?: string
   readonly db?: number
+  readonly tls?: object
   readonly connectTimeout?: number
   readonly keyPrefix?: string
   readonly replyMapping?: string

@@ -206,16 +206,20 @@ export class IoredisPort implements RedisPort {
   }
 
   private readonly onError = (error: Error): void => {
-    this.failure = readable(error)
+    this.failure = readable(error, this.ioredis.options.tls !== undefined)
     for (const watcher of this.watchers) watcher.error(this.failure)
   }
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
 
-/** What may be shown: an error reply of ioredis has its command with it, and so the password of an AUTH. */
-function readable(error: Error): Error {
+/** What may be shown, and says what happened. */
+function readable(error: Error, tls: boolean): Error {
+  // An error reply of ioredis has its command with it, and so the password of an AUTH.
   if (isReplyError(error)) return new RedisReplyError(error.message)
+  // A server without TLS waits for the rest of what it takes for a command.
+  if (tls && (error as NodeJS.ErrnoException).code === 'ETIMEDOUT')
+    return new Error('no TLS handshake in time', { cause: error })
   // A name with several addresses that all refuse makes an error without a message.
   if (error instanceof AggregateError && error.message === '') {
     return new Error(error.errors.map((one: Error) => one.message).join('; '), { cause: error })
