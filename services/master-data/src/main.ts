@@ -1,5 +1,5 @@
 import { RedisCacheService } from '@vextrus/shared/cache'
-import { type RunningService, startService } from './app.js'
+import { startService } from './app.js'
 import { sendBurst } from './burst/burst.js'
 import { burstReport } from './burst/report.js'
 import { type Config, readConfig } from './config.js'
@@ -13,21 +13,22 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 async function main(): Promise<void> {
   const config = readConfig(process.env)
-  let service: RunningService | undefined
+  let started = false
   let stopping = false
   const stop = (): void => {
     if (stopping) return
     stopping = true
     setTimeout(() => process.exit(0), LONGEST_CLOSE_MS).unref()
     // While it starts there is nobody to answer, and what is half written is a transaction that the database drops.
-    if (service === undefined) process.exit(0)
-    void service.close().then(() => process.exit(0))
+    if (!started) process.exit(0)
+    void starting.then((service) => service.close()).then(() => process.exit(0))
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  service = await startService(config, (line) => say(`  ${line}`))
-  const { app, url } = service
+  const starting = startService(config, (line) => say(`  ${line}`))
+  const { app, url } = await starting
+  started = true
   say(`  url       ${url}`)
   say(`  docs      ${url}/docs`)
   say(`  cache     ${cacheDriver(config)}`)

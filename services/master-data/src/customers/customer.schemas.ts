@@ -53,7 +53,7 @@ const fields = {
   isActive: z.boolean(),
 }
 
-export const customerInput = z.object({
+export const customerInput = z.strictObject({
   ...fields,
   code: label(20),
   taxNumber: fields.taxNumber.default(null),
@@ -63,7 +63,7 @@ export const customerInput = z.object({
 export type CustomerInput = z.infer<typeof customerInput>
 
 export const customerChanges = z
-  .object(fields)
+  .strictObject(fields)
   .partial()
   .refine((changes) => Object.keys(changes).length > 0, 'name at least one field to change')
 export type CustomerChanges = z.infer<typeof customerChanges>

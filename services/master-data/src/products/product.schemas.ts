@@ -58,7 +58,7 @@ export type ProductSummary = z.infer<typeof productSummarySchema>
 
 const stock = z.number().int().min(0).max(1_000_000_000)
 
-export const productInput = z.object({
+export const productInput = z.strictObject({
   sku: label(40),
   barcode: z.string().regex(/^\d{13}$/, 'must be an EAN-13: 13 digits'),
   name: label(200),
@@ -73,7 +73,7 @@ export const productInput = z.object({
 export type ProductInput = z.infer<typeof productInput>
 
 export const productChanges = z
-  .object({
+  .strictObject({
     name: label(200),
     categoryId: idField,
     supplierId: idField,
@@ -88,7 +88,7 @@ export const productChanges = z
 export type ProductChanges = z.infer<typeof productChanges>
 
 export const priceChange = z
-  .object({
+  .strictObject({
     categoryId: idField.optional(),
     supplierId: idField.optional(),
     percent: z.number().min(-90).max(900).meta({ example: 2.5 }),

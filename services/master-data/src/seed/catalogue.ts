@@ -78,7 +78,7 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'Cables and connectors',
     'm',
     [0.4, 25],
-    'Coaxial cable|Patch cable|Ribbon cable|Power cord|Fibre pigtail|Terminal block|D-sub connector',
+    'Coaxial cable|Patch cable|Ribbon cable|Power cord|Fibre pigtail|Speaker cable|Ethernet cable',
     '1 m|2 m|5 m|10 m|25 m|100 m',
   ),
   CEMENT: category(
@@ -93,7 +93,7 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'pcs',
     [0.02, 40],
     'Film resistor|Ceramic capacitor|MOSFET|Voltage regulator|Op-amp|Microcontroller|Crystal|Schottky diode',
-    '0402|0603|0805|SOT-23|SOIC-8|TQFP-48|QFN-32',
+    'reel of 100|reel of 500|reel of 1,000|reel of 4,000|tray of 50',
   ),
   CLEAN: category(
     'Cleaning supplies',
@@ -114,14 +114,14 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'case',
     [4, 70],
     'Sparkling water|Apple juice|Ginger beer|Cold brew|Black tea|Oat drink|Elderflower cordial',
-    '12 × 250 ml|24 × 330 ml|6 × 1 l|12 × 500 ml',
+    '12 × 250 ml|24 × 330 ml|12 × 500 ml|6 × 1 l',
   ),
   ELEC: category(
     'Electrical installation',
     'pcs',
     [1, 180],
-    'Circuit breaker|LED panel|Wall socket|Dimmer switch|Junction box|Cable gland|Distribution board',
-    '6 A|10 A|16 A|32 A|63 A|IP44|IP65',
+    'Circuit breaker|Contactor|Wall socket|Dimmer switch|Isolator|Fuse holder|Distribution board',
+    '6 A|10 A|16 A|25 A|32 A|63 A',
   ),
   FAST: category(
     'Fasteners',
@@ -142,21 +142,21 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'box',
     [3, 220],
     'Nitrile gloves|Syringe|IV cannula|Surgical mask|Gauze swab|Suture|Blood lancet',
-    'XS|S|M|L|XL|100 pcs|500 pcs',
+    'box of 10|box of 50|box of 100|box of 500|sterile',
   ),
   METER: category(
     'Measuring instruments',
     'pcs',
     [20, 2_400],
     'Digital caliper|Torque wrench|Multimeter|Thermal camera|Pressure gauge|Laser rangefinder|Micrometer',
-    '0–25 mm|0–150 mm|600 V|1000 V|10 bar|50 m',
+    'class 0.5|class 1|class 2|calibrated|with case',
   ),
   OFFICE: category(
     'Office equipment',
     'pcs',
     [2, 400],
     'Desk lamp|Stapler|Swivel chair|Whiteboard|Document tray|Label printer|Paper shredder',
-    'A4|A3|small|medium|large',
+    'black|white|grey|oak|beech',
   ),
   PACK: category(
     'Packaging',
@@ -177,7 +177,7 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'ream',
     [3, 90],
     'Copy paper|Envelope|Invoice form|Notebook|Sticky notes|Till roll|Card stock',
-    'A5|A4|A3|C5|DL|80 g|160 g',
+    '80 g|90 g|120 g|160 g|recycled',
   ),
   PLUM: category(
     'Plumbing',
@@ -191,7 +191,7 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'pcs',
     [2, 190],
     'Safety helmet|Work gloves|Ear defenders|Safety boots|Respirator|Hi-vis vest|Face shield',
-    'S|M|L|XL|40|42|44',
+    'S|M|L|XL|XXL',
   ),
   STEEL: category(
     'Steel and rebar',
@@ -205,7 +205,7 @@ export const categories: Readonly<Record<string, CategorySeed>> = {
     'pcs',
     [5, 480],
     'Claw hammer|Cordless drill|Spirit level|Pipe wrench|Angle grinder|Chisel|Tape measure|Rotary hammer',
-    '12 V|18 V|230 V|150 mm|300 mm|600 mm',
+    '150 mm|200 mm|250 mm|300 mm|450 mm|600 mm',
   ),
   YARN: category(
     'Yarn and thread',

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { readConfig } from './config.js'
+
+describe('the configuration', () => {
+  it('is an embedded database, the memory driver, port 3000 and a burst when nothing is set', () => {
+    expect(readConfig({})).toEqual({ port: 3000, burst: true })
+  })
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: '', REDIS_URL: '', REDIS_HOST: '', BURST: '' })).toEqual(readConfig({}))
+  })
+
+  it('takes PORT 0 for any free port', () => {
+    expect(readConfig({ PORT: '0' }).port).toBe(0)
+  })
+
+  it('reads Redis from a URL, or from host, port and password', () => {
+    expect(readConfig({ REDIS_URL: 'redis://r:1' }).redis).toEqual({ url: 'redis://r:1' })
+    expect(readConfig({ REDIS_HOST: 'r' }).redis).toEqual({ host: 'r', port: 6379 })
+    expect(readConfig({ REDIS_HOST: 'r', REDIS_PORT: '7000', REDIS_PASSWORD: 'pw' }).redis).toEqual({
+      host: 'r',
+      port: 7000,
+      password: 'pw',
+    })
+  })
+
+  it.each([
+    ['PORT', { PORT: '65536' }],
+    ['PORT', { PORT: 'http' }],
+    ['REDIS_PORT', { REDIS_HOST: 'r', REDIS_PORT: '-1' }],
+    ['BURST', { BURST: 'perhaps' }],
+    ['REDIS_URL, REDIS_HOST', { REDIS_URL: 'redis://:secret@r', REDIS_HOST: 'r' }],
+  ])('refuses a bad %s by its name, without its value', (name, env) => {
+    expect(() => readConfig(env)).toThrowError(name)
+    expect(() => readConfig(env)).not.toThrowError(/secret|perhaps/)
+  })
+})

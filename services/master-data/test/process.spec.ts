@@ -1,0 +1,128 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startDatabase, until } from './support/service.js'
+import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+
+/** The service as it is started: the compiled `dist/main.js` in a process of its own. */
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const service = fileURLToPath(new URL('..', import.meta.url))
+
+let database: EmbeddedPostgres
+const children: ChildProcess[] = []
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'], {
+    cwd: service,
+  })
+  database = await startDatabase()
+})
+
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+
+afterAll(async () => {
+  await database?.stop()
+})
+
+function start(env: Record<string, string>) {
+  const child = spawn(process.execPath, ['dist/main.js'], {
+    cwd: service,
+    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATABASE_URL: database.url, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  let [out, err] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  const lines = () => out.trimEnd().split('\n')
+  return {
+    child,
+    ended,
+    lines,
+    errors: () => err,
+    async ready(): Promise<string> {
+      await until('the service is ready', () => /^ready /m.test(out) || child.exitCode !== null, 60_000)
+      const url = /^ready (\S+)$/.exec(lines().at(-1) ?? '')?.[1]
+      if (url === undefined) throw new Error(`Not ready: ${out}\n${err}`)
+      return url
+    },
+  }
+}
+
+describe('the process', () => {
+  it('prints ready and its address last, answers there, and leaves with 0 within 5 s of SIGTERM', async () => {
+    const { child, ended, lines, errors, ready } = start({ BURST: 'off' })
+    const url = await ready()
+    expect((await fetch(`${url}/health`)).status).toBe(200)
+    expect(lines().filter((line) => line.startsWith('ready '))).toHaveLength(1)
+    expect(errors()).toBe('')
+
+    // A kept connection and one on which nothing was ever asked must not hold it.
+    const started = performance.now()
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(lines().at(-1)).toBe(`ready ${url}`)
+  })
+
+  it('sends itself a burst, and prints what it measured', async () => {
+    const { child, ended, lines, ready } = start({})
+    const url = await ready()
+    const text = lines().join('\n')
+    expect(text).toContain(`url       ${url}`)
+    expect(text).toContain(`docs      ${url}/docs`)
+    expect(text).toMatch(/cache {5}memory/)
+    expect(text).toMatch(/requests in [\d.]+ s, \d+ of them writes, 0 failed/)
+    expect(text).toMatch(/hit rate {2}[\d.]+ % of [\d,]+ reads/)
+    const line = /all reads +([\d.]+) +([\d.]+) +(\d+) +([\d.]+) +([\d.]+) +(\d+)/.exec(text)
+    expect(Number(line?.[3])).toBeGreaterThan(Number(line?.[6]))
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+
+  it('leaves with 0 also when SIGTERM comes while it starts', async () => {
+    const { child, ended, lines } = start({ BURST: 'off' })
+    await until('it has said something', () => lines().join('') !== '', 30_000)
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(lines().some((line) => line.startsWith('ready'))).toBe(false)
+  })
+
+  it('says so when its port is taken, and leaves with 1', async () => {
+    const holder = createServer().listen(0)
+    const { port } = holder.address() as { port: number }
+    try {
+      const { ended, errors } = start({ PORT: String(port), BURST: 'off' })
+      expect(await ended).toBe(1)
+      expect(errors()).toBe(`Port ${port} is taken: set PORT to another one, or to 0 for any that is free\n`)
+    } finally {
+      holder.close()
+    }
+  })
+
+  it('names a variable that it can’t use, and never its value', async () => {
+    const { ended, errors } = start({ REDIS_URL: 'redis://:hunter2@localhost', REDIS_HOST: 'localhost' })
+    expect(await ended).toBe(1)
+    expect(errors()).toContain('REDIS_URL, REDIS_HOST: set one of them')
+    expect(errors()).not.toContain('hunter2')
+  })
+
+  it('starts without Redis when Redis is not there, and says that once', async () => {
+    const { child, ended, errors, ready } = start({ REDIS_HOST: '127.0.0.1', REDIS_PORT: '1', BURST: 'off' })
+    const url = await ready()
+    const product = await fetch(`${url}/products/1`, { headers: { 'x-tenant-id': 'aurora-hardware' } })
+    expect({ status: product.status, cache: product.headers.get('x-cache') }).toEqual({ status: 200, cache: 'MISS' })
+    expect(
+      errors()
+        .split('\n')
+        .filter((line) => line !== ''),
+    ).toHaveLength(1)
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+})
