@@ -16,19 +16,16 @@ export const subpaths = Object.keys(manifest.exports)
  * enters: a circle that is harmless behind one subpath crashes behind another.
  */
 export async function loadSubpaths(folder, node = process.execPath) {
-  for (const subpath of subpaths) {
-    const imported = await namesOf(folder, node, subpath, 'module', `import(${JSON.stringify(subpath)})`)
-    const required = await namesOf(
-      folder,
-      node,
-      subpath,
-      'commonjs',
-      `Promise.resolve(require(${JSON.stringify(subpath)}))`,
-    )
-    if (imported.length === 0) throw new Stop(`${subpath} exports nothing.`)
-    if (imported.join() !== required.join())
-      throw new Stop(`${subpath} offers import and require different names:\n${imported}\n${required}`)
-  }
+  await Promise.all(
+    subpaths.map(async (subpath) => {
+      const load = JSON.stringify(subpath)
+      const imported = await namesOf(folder, node, subpath, 'module', `import(${load})`)
+      const required = await namesOf(folder, node, subpath, 'commonjs', `Promise.resolve(require(${load}))`)
+      if (imported.length === 0) throw new Stop(`${subpath} exports nothing.`)
+      if (imported.join() !== required.join())
+        throw new Stop(`${subpath} offers import and require different names:\n${imported}\n${required}`)
+    }),
+  )
 }
 
 async function namesOf(folder, node, subpath, type, load) {
