@@ -19,16 +19,10 @@ return { value, tonumber(ARGV[2]) }`,
   /** cache/lua/bump.lua */
   cacheBump: {
     name: 'cacheBump',
-    sha: '0ad37948c0878f8c6b6d78483b2e362d02dee57c',
-    lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
-  local time = redis.call('TIME')
-  local g = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
-  redis.call('DEL', KEYS[1])
-  redis.call('ZADD', KEYS[1], string.format('%.0f', g), '#g', 1, '#s')
-end
-local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
+    sha: '58be48e7ed38624656f0d87d99d333e0f5ca1978',
+    lua: `local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
 local mark = string.format('%.0f', s - 1)
-for first = 3, #ARGV, 1000 do
+for first = 2, #ARGV, 1000 do
   local members = {}
   for i = first, math.min(first + 999, #ARGV) do
     members[#members + 1] = mark
@@ -36,9 +30,9 @@ for first = 3, #ARGV, 1000 do
   end
   redis.call('ZADD', KEYS[1], unpack(members))
 end
-local excess = redis.call('ZCARD', KEYS[1]) - 3 - tonumber(ARGV[2])
+local excess = redis.call('ZCARD', KEYS[1]) - 3 - tonumber(ARGV[1])
 if excess > 0 then
-  local left = excess + math.floor(tonumber(ARGV[2]) / 100)
+  local left = excess + math.floor(tonumber(ARGV[1]) / 100)
   local floor
   while left > 0 do
     local oldest = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. string.format('%.0f', s), 'BYSCORE', 'LIMIT', 0, math.min(left, 1000) + 1, 'WITHSCORES')
@@ -61,27 +55,15 @@ if excess > 0 then
 end
 return string.format('%.0f', s)`,
   },
-  /** cache/lua/clear.lua */
-  cacheClear: {
-    name: 'cacheClear',
-    sha: '2a52308d44cb44a12ed442e93d4a2eb9e14ac386',
-    lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
-  local time = redis.call('TIME')
-  local g = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
-  redis.call('DEL', KEYS[1])
-  redis.call('ZADD', KEYS[1], string.format('%.0f', g), '#g', 1, '#s')
-end
-return redis.call('ZINCRBY', KEYS[1], ARGV[2], '#g')`,
-  },
   /** cache/lua/clock.lua */
   cacheClock: {
     name: 'cacheClock',
-    sha: 'b7e11000d6de32f3aa188d4f2fa86be0dadd6ca3',
+    sha: 'c30ca0ce222689016484358bc35fb394c427a50e',
     lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
   local time = redis.call('TIME')
   local g = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
   redis.call('DEL', KEYS[1])
-  redis.call('ZADD', KEYS[1], string.format('%.0f', g), '#g', 1, '#s')
+  redis.call('ZADD', KEYS[1], string.format('%.0f', g), '#g', 2, '#s')
 end
 return redis.call('ZMSCORE', KEYS[1], '#g', '#s', '#f')`,
   },
