@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers'
 import type { Clock, Timer } from '../kernel/clock.js'
 import { type Duration, durationToMs } from '../kernel/duration.js'
+import { settle } from './settle.js'
 
 /**
  * A clock that moves only when a test says so.
@@ -60,9 +60,9 @@ export class FakeClock implements Clock {
     await this.settle()
   }
 
-  /** Lets promises, ticks and immediates run that are due without any time passing. */
-  async settle(): Promise<void> {
-    for (let round = 0; round < SETTLE_ROUNDS; round++) await new Promise<void>((resolve) => setImmediate(resolve))
+  /** Lets what is under way come to rest without moving the time. */
+  settle(): Promise<void> {
+    return settle()
   }
 
   /** The earliest one; of those of one moment the one that was set first. */
@@ -83,6 +83,3 @@ interface Pending {
   readonly atMs: number
   readonly fn: () => void
 }
-
-/** A read, a lease, a load and a fill follow each other with an immediate or two between them. */
-const SETTLE_ROUNDS = 16

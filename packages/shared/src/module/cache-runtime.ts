@@ -1,0 +1,138 @@
+import { Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common'
+import type { ModulesContainer } from '@nestjs/core'
+import type { CacheStore } from '../cache/cache-store.js'
+import { RedisCacheService } from '../cache/cache.js'
+import { CachePresets } from '../cache/nest/cache-pattern.js'
+import { CacheService } from '../cache/nest/cache.service.js'
+import { DEFAULT_CONNECTION, getVextrusToken } from '../cache/nest/tokens.js'
+import { MemoryHub } from '../cache/stores/memory-hub.js'
+import { MemoryCacheStore } from '../cache/stores/memory.js'
+import type { Clock } from '../kernel/clock.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import type { RandomSource } from '../kernel/random.js'
+import { RedisConnection } from '../redis/connection.js'
+import { Injections } from './injections.js'
+import { type RedisCacheModuleOptions, type ResolvedModuleOptions, resolveModuleOptions } from './module-options.js'
+import { OnDemandRedis } from './on-demand-redis.js'
+
+/** What a runtime takes from its surroundings. The testing module gives its own. */
+export interface RuntimeSurroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  /** @default MemoryCacheStore */
+  readonly memoryStore?: ((hub: MemoryHub, keyPrefix: string) => CacheStore) | undefined
+  /** Says nothing of what the memory driver is not. @default false */
+  readonly quiet?: boolean | undefined
+}
+
+/**
+ * The life of one `forRoot`: its connection and its cache, from boot to shutdown.
+ *
+ * It opens nothing until Nest has resolved the whole graph; then it looks whether anything injects one of its services, and connects before
+ * the other modules' `onModuleInit` run. What is only fetched later, by `ModuleRef.get`, connects at its first command. It closes in Nest's
+ * last phase, `onApplicationShutdown`, so that the cache still serves every `onModuleDestroy`.
+ */
+export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
+  readonly presets: CachePresets
+  private readonly redis: OnDemandRedis | undefined
+  private readonly required: boolean
+  private readonly logger: Logger
+  private readonly options: ResolvedModuleOptions
+  private storage: CacheStore | undefined
+  private made: RedisCacheService | undefined
+
+  /** @throws ConfigurationError, InvalidDurationError: options that can't be used, or a second `forRoot` of one name */
+  constructor(
+    private readonly name: string,
+    options: RedisCacheModuleOptions,
+    private readonly modules: ModulesContainer,
+    private readonly surroundings: RuntimeSurroundings,
+  ) {
+    this.refuseTwin()
+    this.options = resolveModuleOptions(options)
+    this.logger = new Logger(name === DEFAULT_CONNECTION ? 'RedisCacheModule' : `RedisCacheModule(${name})`)
+    const { connection, keyspace } = this.options
+    if (connection !== undefined) {
+      this.redis = new OnDemandRedis(connection, keyspace, { ...surroundings, logger: this.logger })
+    }
+    this.required = this.options.required
+    this.presets = this.options.presets
+  }
+
+  /** The cache; made when Nest asks for it, which it does not when a test has put something in its place. Makes no connection. */
+  get cache(): RedisCacheService {
+    this.made ??= new RedisCacheService(this.store, this.options.cache, {
+      ...this.surroundings,
+      logger: this.logger,
+    })
+    return this.made
+  }
+
+  /** Where the entries are. */
+  get store(): CacheStore {
+    this.storage ??= this.redis?.store ?? this.memoryStore()
+    return this.storage
+  }
+
+  /** Null: there is none, the driver is `'memory'`. */
+  get connection(): RedisConnection | null {
+    return this.redis?.connection ?? null
+  }
+
+  async onModuleInit(): Promise<void> {
+    const injections = new Injections(this.modules)
+    injections.adoptInstances()
+    if (this.redis === undefined) return this.warnOfMemory()
+    const own = this.tokensOf(CacheRuntime, CachePresets, RedisConnection, RedisCacheService, CacheService)
+    const wantsCache =
+      this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own, this.name)
+    const wantsConnection = injections.wants(this.tokensOf(RedisConnection), own)
+    // A test that has replaced the cache wants no Redis, required or not.
+    const required = this.required && (this.made !== undefined || wantsConnection)
+    try {
+      if (wantsCache) await this.redis.start()
+      else if (wantsConnection) await this.redis.connect()
+      if (required) await this.redis.connection.ready()
+    } catch (error) {
+      // The boot fails: nothing of it may keep the process alive.
+      await this.close()
+      throw error
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.close()
+  }
+
+  private async close(): Promise<void> {
+    await this.made?.close()
+    await this.redis?.close()
+  }
+
+  private memoryStore(): CacheStore {
+    const { clock, random, memoryStore } = this.surroundings
+    const hub = this.options.hub ?? new MemoryHub({ clock, random })
+    const { prefix } = this.options.keyspace
+    return memoryStore?.(hub, prefix) ?? new MemoryCacheStore(hub, prefix)
+  }
+
+  private warnOfMemory(): void {
+    if (this.surroundings.quiet === true) return
+    this.logger.warn("driver: 'memory' shares nothing between processes and forgets all when this one ends")
+  }
+
+  private tokensOf(...services: Parameters<typeof getVextrusToken>[0][]): Set<ReturnType<typeof getVextrusToken>> {
+    return new Set(services.map((service) => getVextrusToken(service, this.name)))
+  }
+
+  /** Two of one name would share their tokens, and each consumer would get one of them by the order of imports. */
+  private refuseTwin(): void {
+    const token = getVextrusToken(CacheRuntime, this.name)
+    const twins = [...this.modules.values()].filter(({ providers }) => providers.has(token))
+    if (twins.length < 2) return
+    throw new ConfigurationError(
+      'name',
+      `two RedisCacheModule.forRoot of this application are named '${this.name}'; import one, or give the other a name of its own`,
+    )
+  }
+}

@@ -1,0 +1,54 @@
+import type { InjectionToken } from '@nestjs/common'
+import { type DiscoveryService, ModuleRef, type ModulesContainer } from '@nestjs/core'
+import { connectionsOf } from '../cache/nest/method-cache.js'
+import { adopt } from '../cache/nest/module-of-instance.js'
+
+/**
+ * Which of a connection's services the application asks for, read from the graph that Nest has just resolved.
+ *
+ * Nest makes every provider of a module, wanted or not; so "is made" says nothing, and what nobody wants must not open a connection.
+ */
+export class Injections {
+  private readonly wrappers: readonly Wrapper[]
+
+  constructor(modules: ModulesContainer) {
+    this.wrappers = [...modules.values()].flatMap(({ providers, controllers, injectables, middlewares }) => [
+      ...providers.values(),
+      ...controllers.values(),
+      ...injectables.values(),
+      ...middlewares.values(),
+    ])
+  }
+
+  /**
+   * Whether something injects one of `tokens`, by constructor, property or factory, or, where `connection` is given, has decorated methods on it.
+   * `own` are the providers that don't count: the toolkit's.
+   */
+  wants(tokens: ReadonlySet<InjectionToken>, own: ReadonlySet<InjectionToken>, connection?: string): boolean {
+    return this.wrappers.some((wrapper) => {
+      if (own.has(wrapper.token)) return false
+      const prototype = prototypeOf(wrapper)
+      if (connection !== undefined && prototype !== undefined && connectionsOf(prototype).has(connection)) return true
+      // Nest answers nothing for what has no dependencies, or was not resolved yet.
+      const byConstructor = (wrapper.getCtorMetadata() ?? []) as readonly (Wrapper | undefined)[]
+      const byProperty = (wrapper.getPropertiesMetadata() ?? []).map((property) => property.wrapper as Wrapper)
+      return [...byConstructor, ...byProperty].some((each) => each !== undefined && tokens.has(each.token))
+    })
+  }
+
+  /** Tells instances that came from a factory or `useValue`, and so were not given their module by Nest, where they belong. */
+  adoptInstances(): void {
+    for (const { instance, host, isNotMetatype } of this.wrappers) {
+      if (!isNotMetatype || typeof instance !== 'object' || instance === null || host === undefined) continue
+      const moduleRef: unknown = host.providers.get(ModuleRef)?.instance
+      if (moduleRef instanceof ModuleRef) adopt(instance as object, moduleRef)
+    }
+  }
+}
+
+type Wrapper = ReturnType<DiscoveryService['getProviders']>[number]
+
+function prototypeOf({ instance, metatype, isNotMetatype }: Wrapper): object | undefined {
+  if (!isNotMetatype) return (metatype as { prototype?: object } | null)?.prototype
+  return typeof instance === 'object' && instance !== null ? (Object.getPrototypeOf(instance) as object) : undefined
+}

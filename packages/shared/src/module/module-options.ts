@@ -1,0 +1,110 @@
+import type { CachePattern } from '../cache/nest/cache-pattern.js'
+import { CachePresets } from '../cache/nest/cache-pattern.js'
+import { type CacheOptions, resolveCacheOptions } from '../cache/options.js'
+import { MemoryHub } from '../cache/stores/memory-hub.js'
+import type { Ttl } from '../kernel/duration.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import { Keyspace } from '../redis/keyspace.js'
+import { type RedisConnectionOptions, resolveOptions } from '../redis/options.js'
+
+/**
+ * What `RedisCacheModule.forRoot` takes. Every field also accepts undefined, as environment variables give it. What is unknown, can't be used
+ * or contradicts another field is refused at start with a `ConfigurationError` that names the option.
+ */
+export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<CacheOptions, 'maxTags'> {
+  /** `'memory'`: in process, for tests, a laptop, or a program of one process. @default 'redis' */
+  readonly driver?: 'redis' | 'memory' | undefined
+  /** With `driver: 'memory'`: modules that are given the same hub share it as if it were one server. @default one for each module */
+  readonly memory?: MemoryHub | undefined
+  /** One word of letters, digits, `_`, `.` and `-`, and a colon, which is added when missing. @default 'vextrus:' */
+  readonly keyPrefix?: string | undefined
+  /** True: the boot fails when Redis can't be reached. False: the application boots, warns once, and recovers. @default false */
+  readonly required?: boolean | undefined
+  /** TTLs of single patterns, in place of theirs. Numbers are seconds. @default none */
+  readonly presets?: Partial<Record<CachePattern, Ttl | undefined>> | undefined
+}
+
+/** The options, read and checked. */
+export interface ResolvedModuleOptions {
+  /** Undefined: memory. */
+  readonly connection: RedisConnectionOptions | undefined
+  readonly hub: MemoryHub | undefined
+  readonly keyspace: Keyspace
+  readonly required: boolean
+  readonly cache: CacheOptions
+  readonly presets: CachePresets
+}
+
+/** @throws ConfigurationError, InvalidDurationError naming the option */
+export function resolveModuleOptions(options: RedisCacheModuleOptions): ResolvedModuleOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigurationError('forRoot', 'needs an object of options; `{}` is a Redis at localhost:6379')
+  }
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new ConfigurationError(name, `no such option; there are ${[...KNOWN].join(', ')}`)
+  }
+  const { driver = 'redis', memory, keyPrefix, required = false, presets } = options
+  if (driver !== 'redis' && driver !== 'memory') throw new ConfigurationError('driver', "must be 'redis' or 'memory'")
+  if (typeof required !== 'boolean') throw new ConfigurationError('required', 'must be true or false')
+  if (memory !== undefined && !(memory instanceof MemoryHub))
+    throw new ConfigurationError('memory', 'must be a MemoryHub')
+  if (driver === 'redis' && memory !== undefined) {
+    throw new ConfigurationError('memory', "contradicts driver: 'redis'; leave it out, or set driver: 'memory'")
+  }
+  if (driver === 'memory') refuseServer(options)
+
+  const cache = pick(options, CACHE_OPTIONS)
+  const connection = driver === 'redis' ? pick(options, CONNECTION_OPTIONS) : undefined
+  if (connection !== undefined) resolveOptions(connection)
+  return {
+    connection,
+    hub: memory,
+    keyspace: new Keyspace(keyPrefix),
+    required,
+    cache,
+    presets: new CachePresets(presets, resolveCacheOptions(cache).maxTtlMs),
+  }
+}
+
+const CONNECTION_OPTIONS = [
+  'host',
+  'port',
+  'username',
+  'password',
+  'db',
+  'tls',
+  'url',
+  'client',
+  'clientOptions',
+  'commandTimeout',
+] as const satisfies (keyof RedisConnectionOptions)[]
+
+const CACHE_OPTIONS = [
+  'defaultTtl',
+  'maxTtl',
+  'jitter',
+  'cacheNull',
+  'logMisses',
+] as const satisfies (keyof CacheOptions)[]
+
+const KNOWN: ReadonlySet<string> = new Set([
+  ...['driver', 'memory', 'keyPrefix', 'required', 'presets'],
+  ...CONNECTION_OPTIONS,
+  ...CACHE_OPTIONS,
+])
+
+/** A server that is named and not used would be found missing only in production. */
+function refuseServer(options: RedisCacheModuleOptions): void {
+  const named = [...CONNECTION_OPTIONS, 'required' as const].find(
+    (name) => options[name] !== undefined && options[name] !== false,
+  )
+  if (named === undefined) return
+  throw new ConfigurationError(named, "contradicts driver: 'memory', which uses no server; leave out one of the two")
+}
+
+function pick<Options extends object, Name extends keyof Options>(
+  options: Options,
+  names: readonly Name[],
+): Pick<Options, Name> {
+  return Object.fromEntries(names.map((name) => [name, options[name]])) as Pick<Options, Name>
+}

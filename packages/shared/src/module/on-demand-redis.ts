@@ -1,0 +1,128 @@
+import { RedisWakes } from '../cache/stores/redis-wakes.js'
+import { RedisCacheStore } from '../cache/stores/redis.js'
+import { type Clock, systemClock } from '../kernel/clock.js'
+import { withDeadline } from '../kernel/deadline.js'
+import type { RandomSource } from '../kernel/random.js'
+import { RedisConnection, type RedisLogger } from '../redis/connection.js'
+import { RedisUnavailableError } from '../redis/errors.js'
+import type { Keyspace } from '../redis/keyspace.js'
+import type { RedisConnectionOptions } from '../redis/options.js'
+import type { Executed, RedisCommand, Shard, ShardSession, Topology } from '../redis/topology.js'
+
+/** What a connection takes from its surroundings. */
+export interface RedisSurroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  readonly logger: RedisLogger
+}
+
+/**
+ * A Redis that is connected to when it is wanted: at boot when something injects it, else at the first command.
+ *
+ * The first commands wait for the first attempt to connect, within `commandTimeout`, instead of failing while a healthy server is being
+ * greeted: an application that has just started would send its first readers to the database. After that attempt nothing waits: commands
+ * fail at once while Redis is away, and the connection comes back by itself.
+ */
+export class OnDemandRedis {
+  readonly connection: RedisConnection
+  /** The cache's storage here. */
+  readonly store: RedisCacheStore
+  private readonly wakes: RedisWakes
+  private readonly clock: Clock
+  private attempt: Promise<void> | undefined
+  private closed = false
+
+  /** Opens nothing. @throws ConfigurationError, InvalidDurationError */
+  constructor(options: RedisConnectionOptions, keyspace: Keyspace, { clock, random, logger }: RedisSurroundings) {
+    this.clock = clock ?? systemClock
+    this.connection = new RedisConnection(options, { clock, random, logger })
+    this.wakes = new RedisWakes(this.connection, keyspace, (message) => logger.warn(message), clock, random)
+    const topology = new WaitingTopology(this.connection, () => this.start())
+    this.store = new RedisCacheStore(topology, keyspace, this.wakes, this.connection.commandTimeoutMs, random)
+  }
+
+  /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
+  start(): Promise<void> {
+    this.attempt ??= this.closed ? Promise.resolve() : this.open()
+    return this.attempt
+  }
+
+  /** Connects the data connection alone. Resolves when the first attempt has come to something. @throws MissingPeerError */
+  async connect(): Promise<void> {
+    const { id, commandTimeoutMs } = this.connection
+    const late = (): Error => new RedisUnavailableError(id, 'deadline', { timeoutMs: commandTimeoutMs })
+    try {
+      await withDeadline(this.connection.ready(), commandTimeoutMs, this.clock, late)
+    } catch (error) {
+      // Away is no failure here: the connection says so, once, and goes on trying.
+      if (!(error instanceof RedisUnavailableError)) throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    this.wakes.close()
+    await this.connection.close()
+  }
+
+  private async open(): Promise<void> {
+    await this.connection.connect()
+    if (this.closed) return
+    this.wakes.start()
+    await this.connect()
+  }
+}
+
+/** Shards whose first commands wait until a connection was tried. */
+class WaitingTopology implements Topology {
+  private readonly waiting = new Map<Shard, WaitingShard>()
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly tried: () => Promise<void>,
+  ) {}
+
+  shardOf(key: string): Shard {
+    return this.wrap(this.topology.shardOf(key))
+  }
+
+  shards(): readonly Shard[] {
+    return this.topology.shards().map((shard) => this.wrap(shard))
+  }
+
+  private wrap(shard: Shard): Shard {
+    // One that has a session was tried.
+    if (shard.session !== undefined) return shard
+    let waiting = this.waiting.get(shard)
+    if (waiting === undefined) this.waiting.set(shard, (waiting = new WaitingShard(shard, this.tried)))
+    return waiting
+  }
+}
+
+class WaitingShard implements Shard {
+  constructor(
+    private readonly shard: Shard,
+    private readonly tried: () => Promise<void>,
+  ) {}
+
+  get id(): string {
+    return this.shard.id
+  }
+
+  get session(): ShardSession | undefined {
+    return this.shard.session
+  }
+
+  async exec(commands: readonly RedisCommand[]): Promise<Executed> {
+    await this.tried()
+    return this.shard.exec(commands)
+  }
+
+  serverNow(): number | undefined {
+    return this.shard.serverNow()
+  }
+
+  noteTime(serverMs: number): void {
+    this.shard.noteTime(serverMs)
+  }
+}

@@ -1,0 +1,8 @@
+export { RedisCacheTestingModule } from './redis-cache-testing.module.js'
+export type { RedisCacheTestingOptions } from './redis-cache-testing.module.js'
+export { CacheProbe } from './cache-probe.js'
+export type { ExpectedEntry } from './cache-probe.js'
+export { FakeClock } from './fake-clock.js'
+export { createCacheMock } from './cache-mock.js'
+export type { CacheMock, MockControls, MockLibrary } from './cache-mock.js'
+export type { Clock, Timer } from '../kernel/clock.js'
