@@ -47,9 +47,12 @@ export class TagClock {
       this.void()
       return { g: reply.g, tagsKnown: false }
     }
-    for (let i = 0; i < reply.tags.length; i++) this.marks.set(reply.tags[i]!, reply.seqs[i]!)
-    if (reply.f !== null && reply.f > this.f) this.f = reply.f
-    if (reply.s > this.s) this.s = reply.s
+    // Replies may be handed on out of order. One that is older than S has nothing to add, and must not take a mark back.
+    if (reply.s >= this.s) {
+      for (let i = 0; i < reply.tags.length; i++) this.mark(reply.tags[i]!, reply.seqs[i]!)
+      if (reply.f !== null && reply.f > this.f) this.f = reply.f
+      this.s = reply.s
+    }
     return { g: reply.g, tagsKnown: true }
   }
 
@@ -58,7 +61,7 @@ export class TagClock {
     if (reply.g === null) return this.void()
     if (reply.g !== this.g) this.adopt(reply.g, reply.s, reply.f)
     else if (reply.s < this.s) return
-    for (let i = 0; i < tags.length; i++) this.marks.set(tags[i]!, reply.seqs[i] ?? reply.f)
+    for (let i = 0; i < tags.length; i++) this.mark(tags[i]!, reply.seqs[i] ?? reply.f)
     if (reply.f > this.f) this.f = reply.f
   }
 
@@ -81,6 +84,12 @@ export class TagClock {
   void(): void {
     this.g = null
     this.marks.clear()
+  }
+
+  /** A look-up may have seen a mark that an older delta, handed on later, has not. */
+  private mark(tag: string, seq: number): void {
+    const known = this.marks.get(tag)
+    if (known === undefined || known < seq) this.marks.set(tag, seq)
   }
 
   private adopt(g: string, s: number, f: number): void {
