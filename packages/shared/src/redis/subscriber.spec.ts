@@ -233,6 +233,25 @@ describe('a lost connection', () => {
     expect(heard).toEqual(['gap since 1000'])
   })
 
+  it('confirms nothing any more, however late its answer comes', async () => {
+    const answers: (() => void)[] = []
+    await subscriber.subscribe({ channel: 'other' }, handler())
+    port.answer = (command) =>
+      command === 'SUBSCRIBE news' ? new Promise((resolve) => answers.push(() => resolve(1))) : undefined
+    let confirmed = false
+    void subscriber.subscribe({ channel: 'news' }, handler()).then(() => (confirmed = true))
+    await clock.settle()
+    port.last.lose()
+    await clock.advance(50)
+    expect(answers).toHaveLength(2)
+    answers[0]?.()
+    await clock.settle()
+    expect(confirmed).toBe(false)
+    answers[1]?.()
+    await clock.settle()
+    expect(confirmed).toBe(true)
+  })
+
   it('is found by the heartbeat when it is only half open', async () => {
     await subscriber.subscribe({ channel: 'news' }, handler())
     await clock.advance(1_500)
@@ -320,6 +339,22 @@ describe('a subscription that fails', () => {
     await clock.advance(1_000)
     expect(heard).toEqual(['gap since 1000'])
     expect(port.opened).toHaveLength(2)
+  })
+})
+
+describe('a subscription that is being tried again', () => {
+  it('is not, once nobody wants it', async () => {
+    await subscriber.subscribe({ channel: 'other' }, handler())
+    const news = await subscriber.subscribe({ channel: 'news' }, handler())
+    port.answer = (command) =>
+      command === 'SUBSCRIBE news' ? Promise.reject(new RedisReplyError('BUSY Redis is busy')) : undefined
+    port.last.lose()
+    await clock.advance(60)
+    expect(errors).toHaveLength(1)
+    await news.unsubscribe()
+    const tries = port.last.sent.filter((command) => command === 'SUBSCRIBE news').length
+    await clock.advance(10_000)
+    expect(port.last.sent.filter((command) => command === 'SUBSCRIBE news')).toHaveLength(tries)
   })
 })
 

@@ -128,7 +128,7 @@ export class Subscriber {
     } catch (cause) {
       failure = cause
     }
-    if (this.links.current !== link || this.topics.get(topic.key) !== topic) return
+    if (this.links.current !== link) return
     if (failure === undefined) this.confirmed(topic, sentAt)
     else if (failure instanceof RedisReplyError) this.refused(topic, link, failure)
     else this.lost(link)

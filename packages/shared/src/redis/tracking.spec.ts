@@ -239,15 +239,16 @@ describe('the heartbeat (R18)', () => {
     expect(source.validFrom()).toBeGreaterThan(sentAt)
   })
 
-  it('is as old as the oldest session', async () => {
-    const two = master('two:2')
-    source = sourceOf(one, two)
+  it.each([0, 1])('is as old as the oldest session (%i of two)', async (slow) => {
+    const masters = [one, master('two:2')]
+    const late = masters[slow]!.port
+    source = sourceOf(...masters)
     await started()
     const from = source.validFrom()
-    two.port.last.autoPong = false
+    late.last.autoPong = false
     await clock.advance(1_600)
     expect(source.validFrom()).toBe(from)
-    two.port.last.pong()
+    late.last.pong()
     await clock.settle()
     expect(source.validFrom()).toBe(from + 500)
   })
@@ -296,6 +297,16 @@ describe('the end of an epoch (R20)', () => {
     source.reset('data connection reconnected')
     await clock.settle()
     expect(source.validFrom()).toBe(clock.mono())
+  })
+
+  it('comes once when the data connection was replaced and that was reported', async () => {
+    await started()
+    const before = source.epoch
+    one.shard.session = data()
+    source.reset('data connection reconnected')
+    await clock.advance(2_000)
+    expect(heard).toEqual(['reset at epoch 0'])
+    expect(source.epoch).toBe(before + 1)
   })
 
   it('comes when the data connection was replaced and nobody said so; until then nothing is fresh', async () => {
@@ -383,6 +394,20 @@ describe('a server that cannot be reached', () => {
     expect(source.live).toBe(true)
   })
 
+  it('is tried soon again when its last session was a good one', async () => {
+    let reachable = false
+    one.port.connect = async () => {
+      if (!reachable) throw new Error('ECONNREFUSED')
+    }
+    source.start()
+    await clock.advance(10_000)
+    reachable = true
+    await clock.advance(10_000)
+    one.port.last.lose()
+    await clock.advance(50)
+    expect(one.port.opened).toHaveLength(2)
+  })
+
   it('is not hammered when it takes connections only to drop them', async () => {
     one.port.answer = (command, connection) => {
       if (command === 'PING') setImmediate(() => connection.lose())
@@ -450,6 +475,16 @@ describe('close', () => {
     await clock.settle()
     expect(one.port.last.closed).toBe(true)
     expect([source.live, clock.pendingTimers]).toEqual([false, 0])
+  })
+
+  it('during an attempt that then fails makes no other', async () => {
+    let fail = (): void => undefined
+    one.port.connect = () => new Promise((_, reject) => (fail = () => reject(new Error('ECONNREFUSED'))))
+    source.start()
+    source.close()
+    fail()
+    await clock.settle()
+    expect(clock.pendingTimers).toBe(0)
   })
 
   it('while waiting for the next attempt makes none', async () => {

@@ -48,8 +48,7 @@ export class TrackingSource implements InvalidationSource {
     let oldest = Infinity
     for (const { master, sessions, data } of this.tracked) {
       const session = sessions.current
-      if (session === undefined || data === undefined) return -Infinity
-      if (master.shard.session !== data || data.runId !== session.runId) return -Infinity
+      if (session === undefined || data === undefined || master.shard.session !== data) return -Infinity
       oldest = Math.min(oldest, session.validFrom)
     }
     return oldest === Infinity ? -Infinity : oldest
@@ -178,7 +177,7 @@ export const trackingReset = defineEvent<{ readonly reason: string }>('redis.tra
 interface Tracked {
   readonly master: TrackedMaster
   readonly sessions: KeepOpen<TrackingSession>
-  /** The data connection of this epoch, by identity: each (re)connect makes a new object. */
+  /** The data connection of this epoch, by identity: each (re)connect makes a new object. Its `run_id` is compared at each PONG. */
   data: ShardSession | undefined
 }
 
