@@ -151,8 +151,8 @@ export class RedisShard implements Shard {
   }
 }
 
-/** Shorter than a heartbeat, so that the first heartbeat after it opened is a probe. */
-const BREAKER = { failures: 3, coolDownMs: 250 }
+/** No cool-down: only heartbeats probe, and they have a pace of their own. */
+const BREAKER = { failures: 3, coolDownMs: 0 }
 
 function isScript(command: RedisCommand): boolean {
   return command.script !== undefined
