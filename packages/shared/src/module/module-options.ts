@@ -41,6 +41,9 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     throw new ConfigurationError('forRoot', 'needs an object of options; `{}` is a Redis at localhost:6379')
   }
   for (const name of Object.keys(options)) {
+    if (name === 'name' || name === 'isGlobal') {
+      throw new ConfigurationError(name, 'stands beside `useFactory`, not in what it answers')
+    }
     if (!KNOWN.has(name)) throw new ConfigurationError(name, `no such option; there are ${[...KNOWN].join(', ')}`)
   }
   const { driver = 'redis', memory, keyPrefix, required = false, presets } = options
