@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { systemClock } from '../../src/kernel/clock.js'
 import { CoherentMap } from '../../src/kernel/coherent-map.js'
 import { systemRandom } from '../../src/kernel/random.js'
-import { type IoredisPort, ownedPort } from '../../src/redis/adapters/ioredis.js'
+import { ownedPort } from '../../src/redis/adapters/ioredis.js'
 import type { DedicatedConnection } from '../../src/redis/client.js'
+import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
-import type { ShardSession } from '../../src/redis/topology.js'
 import { TrackingSource } from '../../src/redis/tracking.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -30,13 +30,12 @@ afterEach(async () => {
 
 interface Opened {
   readonly source: TrackingSource
-  readonly port: IoredisPort
-  readonly shard: { session: ShardSession | undefined }
+  readonly connection: RedisConnection
   readonly heard: string[]
   readonly warnings: string[]
 }
 
-/** A tracking source on the server, live unless told otherwise. */
+/** A connection with a tracking source beside it, as the toolkit puts them together. */
 async function open(
   options: {
     at?: number
@@ -47,10 +46,12 @@ async function open(
   } = {},
 ): Promise<Opened> {
   const { at = server.port, prefixes = keyspace.trackedPrefixes, stalenessMs = 2_000, ...user } = options
-  const port = await ownedPort({ host: server.host, port: at, db: 0, ...user })
-  const shard: Opened['shard'] = { session: await dataSession() }
+  const logger = { warn: () => undefined, log: () => undefined, debug: () => undefined }
+  const connection = new RedisConnection({ host: server.host, port: at, ...user }, { logger })
+  undo.push(() => connection.close())
+  await connection.ready()
   const warnings: string[] = []
-  const source = new TrackingSource([{ port, shard }], {
+  const source = new TrackingSource(connection.masters(), {
     prefixes,
     stalenessMs,
     clock: systemClock,
@@ -59,14 +60,14 @@ async function open(
     name: 'vextrus-test-tracking',
     warn: (message) => warnings.push(message),
   })
+  undo.push(() => source.close())
   const heard: string[] = []
   source.listen({ invalidate: (key) => heard.push(key), reset: () => heard.push('reset') })
-  undo.push(
-    () => port.close(),
-    () => source.close(),
-  )
+  connection.onSession((session) => {
+    if (session !== undefined) source.reset('data connection')
+  })
   source.start()
-  return { source, port, shard, heard, warnings }
+  return { source, connection, heard, warnings }
 }
 
 async function live(options?: Parameters<typeof open>[0]): Promise<Opened> {
@@ -74,12 +75,6 @@ async function live(options?: Parameters<typeof open>[0]): Promise<Opened> {
   await waitFor('the session is live', () => opened.source.live)
   opened.heard.length = 0
   return opened
-}
-
-/** What a data connection would know of the server process that runs now. */
-async function dataSession(): Promise<ShardSession> {
-  const info = String(await server.command('INFO', 'server'))
-  return { epoch: 'replid', runId: /run_id:(\w+)/.exec(info)?.[1] ?? '' }
 }
 
 async function sessionsOnServer(): Promise<string[]> {
@@ -140,10 +135,9 @@ describe('a push comes for', () => {
   })
 
   it('the writes of this very process', async () => {
-    const { heard, port } = await live()
-    port.connect()
-    await waitFor('the data connection', () => port.ready)
-    await port.pipeline([{ name: 'SET', args: ['vextrus:mine', '1'] }])
+    const { heard, connection } = await live()
+    const [master] = connection.masters()
+    await master?.port.pipeline([{ name: 'SET', args: ['vextrus:mine', '1'] }])
     await waitFor('a push', () => heard.length > 0)
     expect(heard).toEqual(['vextrus:mine'])
   })
@@ -184,24 +178,27 @@ describe('an epoch ends', () => {
     await waitFor('the push of the new session', () => heard.includes('vextrus:b'))
   })
 
-  it('with a restart of the server, and the next one waits for the data connection to know it', async () => {
+  it('with the loss of the data connection, and the next one waits for it to know its server again', async () => {
+    const opened = await live()
+    const map = mapOf(opened)
+    map.put('vextrus:a', 1, map.ticket('vextrus:a'), 1, 60_000)
+    const { epoch } = opened.source
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await waitFor('a new epoch', () => opened.source.epoch > epoch)
+    expect(map.get('vextrus:a')).toBeUndefined()
+    expect(opened.connection.masters()[0]?.shard.session).toBeDefined()
+  })
+
+  it('with a restart of the server', async () => {
     const own = await startRedis()
     undo.push(() => own.stop())
-    const opened = await open({ at: own.port })
-    const runId = async (): Promise<string> =>
-      /run_id:(\w+)/.exec(String(await own.command('INFO', 'server')))?.[1] ?? ''
-    opened.shard.session = { epoch: 'replid', runId: await runId() }
-    opened.source.reset('connected')
-    await waitFor('the session is live', () => opened.source.live)
-    const { epoch } = opened.source
+    const { source, heard } = await live({ at: own.port })
+    const { epoch } = source
     await own.restart()
-    await waitFor('a session with the new process', async () =>
-      String(await own.command('CLIENT', 'LIST')).includes('name=vextrus-test-tracking'),
-    )
-    expect(opened.source.live).toBe(false)
-    opened.shard.session = { epoch: 'replid2', runId: await runId() }
-    opened.source.reset('data connection reconnected')
-    await waitFor('a new epoch', () => opened.source.epoch > epoch)
+    await waitFor('a new epoch', () => source.epoch > epoch)
+    expect(heard).toContain('reset')
+    await own.command('SET', 'vextrus:b', '1')
+    await waitFor('a push of the new process', () => heard.includes('vextrus:b'))
   })
 })
 
@@ -347,7 +344,16 @@ describe('a server that refuses', () => {
   })
 
   it('tracking to this user is reported with what to allow, and that is enough', async () => {
-    const allowed = ['~vextrus*', '&vextrus*', '&__redis__:invalidate', '+ping', '+info', '+subscribe', '+client|id']
+    const allowed = [
+      '~vextrus*',
+      '&vextrus*',
+      '&__redis__:invalidate',
+      '+ping',
+      '+info',
+      '+time',
+      '+subscribe',
+      '+client|id',
+    ]
     await server.command(
       'ACL',
       'SETUSER',
@@ -365,7 +371,7 @@ describe('a server that refuses', () => {
     expect(warnings[0]).toContain('+client|tracking')
     expect(warnings[0]).not.toContain('secret-of-app')
     await server.command('ACL', 'SETUSER', 'app', '+client|tracking')
-    source.reset('reconnected')
+    source.reset('the administrator has mended it')
     await waitFor('the session is live', () => source.live)
   })
 })
@@ -375,8 +381,10 @@ describe('close', () => {
     const proxy = await TcpProxy.to(server.port)
     undo.push(() => proxy.stop())
     const opened = await Promise.all(Array.from({ length: 5 }, () => live({ at: proxy.port })))
-    expect(proxy.connections).toBe(5)
+    expect(proxy.connections).toBe(10)
     for (const { source } of opened) source.close()
+    await waitFor('the sessions to be closed', () => proxy.connections === 5)
+    await Promise.all(opened.map(({ connection }) => connection.close()))
     await waitFor('the connections to be closed', () => proxy.connections === 0)
     expect(opened.map(({ heard }) => heard)).toEqual(Array(5).fill(['reset']))
   })
