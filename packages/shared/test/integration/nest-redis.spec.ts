@@ -51,8 +51,8 @@ const apps: { close(): Promise<void> }[] = []
 async function boot(options: RedisCacheModuleOptions, ...others: object[]) {
   const imports = [RedisCacheModule.forRoot(options), ...(others as never[])]
   const app = await Test.createTestingModule({ imports }).compile()
-  apps.push(app)
   await app.init()
+  apps.push(app)
   return app
 }
 
