@@ -51,7 +51,7 @@ export interface RedisCacheModuleAsyncOptions extends RedisCacheModuleExtras {
  *
  * @example
  * ```ts
- * ⁣@Module({ imports: [RedisCacheModule.forRoot({ host: process.env.REDIS_HOST, password: process.env.REDIS_PASSWORD })] })
+ * @Module({ imports: [RedisCacheModule.forRoot({ host: process.env.REDIS_HOST, password: process.env.REDIS_PASSWORD })] })
  * export class AppModule {}
  * ```
  */

@@ -35,7 +35,7 @@ export interface CacheEvictOptions {
  *
  * @example
  * ```ts
- * ⁣@CacheEvict({ keyGenerator: (tenantId: string, id: string) => `customer:${tenantId}:${id}` })
+ * @CacheEvict({ keyGenerator: (tenantId: string, id: string) => `customer:${tenantId}:${id}` })
  * async deleteCustomer(tenantId: string, id: string): Promise<void> { … }
  * ```
  * @throws ConfigurationError at decoration: an option that can't be used, two that contradict each other, or nothing to evict

@@ -44,7 +44,7 @@ export interface CachePutOptions {
  *
  * @example
  * ```ts
- * ⁣@CachePut({ keyGenerator: (customer: Customer) => `customer:${customer.tenantId}:${customer.id}` })
+ * @CachePut({ keyGenerator: (customer: Customer) => `customer:${customer.tenantId}:${customer.id}` })
  * async updateCustomer(customer: Customer): Promise<Customer> { … }
  * ```
  * @throws ConfigurationError, InvalidDurationError at decoration: an option that can't be used, or two that contradict each other

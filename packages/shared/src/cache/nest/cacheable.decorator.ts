@@ -46,7 +46,7 @@ export interface CacheableOptions {
  *
  * @example
  * ```ts
- * ⁣@Cacheable({ ttl: '5m', keyGenerator: (tenantId: string, id: string) => `customer:${tenantId}:${id}` })
+ * @Cacheable({ ttl: '5m', keyGenerator: (tenantId: string, id: string) => `customer:${tenantId}:${id}` })
  * async getCustomer(tenantId: string, id: string): Promise<Customer> { … }
  * ```
  * @throws ConfigurationError, InvalidDurationError at decoration: an option that can't be used, or two that contradict each other
