@@ -439,6 +439,39 @@ describe('a given client', () => {
     await server.stop()
   })
 
+  it('may be watched by an instrumentation that wraps each command', async () => {
+    const server = await startRedis()
+    const client = new Redis6({ host: '127.0.0.1', port: server.port })
+    const spans: string[] = []
+    // The way of OpenTelemetry's instrumentation of ioredis: the callbacks are taken off the command and called without it.
+    const send = client.sendCommand.bind(client) as (command: any, stream: any) => unknown
+    client.sendCommand = ((command: any, stream: any) => {
+      const sent = send(command, stream)
+      const { resolve, reject } = command
+      command.resolve = (reply: unknown) => {
+        spans.push(`${command.name} ${command.args}`)
+        resolve(reply)
+      }
+      command.reject = (error: Error) => {
+        spans.push(`${command.name} failed`)
+        reject(error)
+      }
+      return sent
+    }) as typeof client.sendCommand
+    const port = givenPort(client)
+    await waitFor('ready', () => port.ready)
+    spans.length = 0
+    const replies = await port.pipeline([
+      { name: 'ECHO', args: ['hello'] },
+      { name: 'NOSUCH', args: [] },
+    ])
+    expect(replies).toEqual(['hello', expect.any(RedisReplyError)])
+    expect(spans).toEqual(['ECHO hello', 'NOSUCH failed'])
+    await port.close()
+    client.disconnect()
+    await server.stop()
+  })
+
   it('that resends on certain errors does not resend our commands', async () => {
     const server = await startRedis()
     const client = new Redis6({

@@ -199,6 +199,17 @@ describe('a connection', () => {
     expect(logged.map((line) => line.split(':')[0])).toEqual(['debug', 'warn', 'log'])
   })
 
+  it('does not take its own blocked event loop for a slow server', async () => {
+    const redis = await server()
+    const { connection } = connect({ url: redis.url, commandTimeout: 100 })
+    await connection.ready()
+    const answers = Promise.all([1, 2, 3].map(() => connection.shards()[0]!.exec([PING])))
+    const until = performance.now() + 400
+    while (performance.now() < until);
+    expect((await answers).map(({ replies }) => replies[0])).toEqual(['PONG', 'PONG', 'PONG'])
+    expect(connection.status).toBe('ready')
+  })
+
   it('makes a new connection when the old one has been silent for seconds', async () => {
     const redis = await server()
     const { connection } = connect({ url: redis.url, commandTimeout: 100 })
@@ -309,6 +320,23 @@ describe('a connection', () => {
     await waitFor('ready', () => connection.status === 'ready')
     await connection.close()
     expect(await client.ping()).toBe('PONG')
+  })
+
+  it('leaves nothing behind that keeps the process alive', async () => {
+    const redis = await server()
+    const held = (): string[] =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap' || kind === 'Timeout')
+    await new Promise((resolve) => setImmediate(resolve))
+    const before = held().length
+    const { connection } = connect({ url: redis.url })
+    await connection.ready()
+    expect(held().length).toBeGreaterThan(before)
+    await connection.close()
+    const absent = connect({ host: '127.0.0.1', port: await freePort() }).connection
+    await refusal(absent.ready())
+    await absent.close()
+    await waitFor('all is released', () => held().length <= before)
+    expect(held().length).toBeLessThanOrEqual(before)
   })
 
   it('is closed for good, whatever is under way', async () => {
