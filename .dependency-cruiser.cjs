@@ -117,10 +117,18 @@ module.exports = {
     },
     {
       name: 'services-by-package-name',
-      comment: 'A service uses the toolkit by package name, as any other user does.',
+      comment:
+        'A service uses the toolkit by package name, as any other user does; its tests may borrow the test support.',
       severity: 'error',
-      from: { path: '^services/' },
-      to: { path: '^packages/', dependencyTypes: ['local'] },
+      from: { path: '^services/[^/]+/src/', pathNot: SPEC },
+      to: { path: '^packages/', dependencyTypesNot: ['aliased-workspace'] },
+    },
+    {
+      name: 'service-tests-by-package-name',
+      comment: 'A test of a service sees the toolkit as the service does; only the test support is borrowed.',
+      severity: 'error',
+      from: { path: ['^services/[^/]+/test/', `^services/.*${SPEC}`] },
+      to: { path: '^packages/(?!shared/test/support/)', dependencyTypesNot: ['aliased-workspace'] },
     },
     {
       name: 'services-apart',

@@ -56,6 +56,11 @@ const PLANTED = [
     code: `export * from '../../../packages/shared/src/kernel/clock.js'`,
   },
   {
+    file: 'services/planted/test/path.spec.ts',
+    breaks: 'service-tests-by-package-name',
+    code: `export * from '../../../packages/shared/src/kernel/clock.js'`,
+  },
+  {
     file: 'services/planted/src/deep.ts',
     breaks: 'no-unresolvable',
     code: `export * from '@vextrus/shared/dist/utils/index.js'`,
