@@ -48,7 +48,6 @@ describe('a connection over TLS', () => {
   it('works with a certificate that is trusted', async () => {
     expect(await attempt({ host: '127.0.0.1', port, password: 'secret', tls: { ca: cert } })).toBe('PONG')
   })
-  })
 
   it('names `tls` when the certificate is not trusted', async () => {
     const error = await attempt({ host: '127.0.0.1', port, password: 'secret', tls: true })
