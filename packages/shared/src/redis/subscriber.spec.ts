@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { FakePort } from '../../test/support/fake-dedicated.js'
 import { FakeClock } from '../testing/fake-clock.js'
 import { RedisReplyError, RedisUnavailableError } from './errors.js'
-import { Subscriber, type SubscriptionHandler, type SubscriptionTarget } from './subscriber.js'
+import { Subscriber } from './subscriber.js'
+import type { SubscriptionHandler, SubscriptionTarget } from './subscription.js'
 
 let clock: FakeClock
 let port: FakePort

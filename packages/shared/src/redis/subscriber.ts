@@ -6,6 +6,7 @@ import type { DedicatedConnection, RedisPort } from './client.js'
 import { RedisReplyError, RedisUnavailableError } from './errors.js'
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js'
 import { KeepOpen } from './keep-open.js'
+import type { Subscription, SubscriptionHandler, SubscriptionTarget } from './subscription.js'
 
 /**
  * All subscriptions of a process to one server, on one connection.
@@ -207,24 +208,6 @@ export interface SubscriberOptions {
   readonly heartbeat: HeartbeatOptions
   /** A handler failed, or a subscription could not be renewed after a reconnect; then it is tried again. Must not throw. */
   readonly onError: (error: unknown, target: SubscriptionTarget) => void
-}
-
-/** What to subscribe to: one channel, or every channel that a glob matches. */
-export type SubscriptionTarget = { readonly channel: string } | { readonly pattern: string }
-
-export interface SubscriptionHandler {
-  /** A message. With a pattern, `channel` is the one it was published to. */
-  message(payload: Buffer, channel: string): void | Promise<void>
-  /**
-   * The connection was lost and is back. Messages of before `sinceMonoMs` (monotonic) have come, messages from now on will; those between may
-   * be missing.
-   */
-  gap?(sinceMonoMs: number): void | Promise<void>
-}
-
-export interface Subscription extends AsyncDisposable {
-  /** The handler is not called again. Doing it twice does nothing. */
-  unsubscribe(): Promise<void>
 }
 
 interface Topic {
