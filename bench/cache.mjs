@@ -12,7 +12,7 @@ import { Redis as Redis5 } from 'ioredis'
 import { Redis as Redis6 } from 'ioredis6'
 import { Keyv } from 'keyv'
 import { openCache } from './lib/ours.mjs'
-import { startRedis } from './lib/redis.mjs'
+import { startRedis } from '../scripts/lib/redis.mjs'
 import { interleave, median, printTable, seeded, withCallers } from './lib/rounds.mjs'
 
 const KEYS = 1_000
@@ -25,7 +25,10 @@ const value = (i) => ({
   id: `product-${i}`,
   tenantId: `tenant-${i % 8}`,
   name: `Product number ${i}`,
-  description: 'A thing of steel and rubber that is kept in stock, bought from one supplier and sold to many customers. '.repeat(1),
+  description:
+    'A thing of steel and rubber that is kept in stock, bought from one supplier and sold to many customers. '.repeat(
+      1,
+    ),
   price: { amount: 1000 + i, currency: 'EUR' },
   categoryId: `category-${i % 40}`,
   supplierId: `supplier-${i % 100}`,
@@ -37,12 +40,13 @@ const all = Array.from({ length: KEYS }, (_, i) => i)
 
 const redis = await startRedis()
 const closers = [() => redis.stop()]
-const connection = { host: '127.0.0.1', port: redis.port }
+const port = Number(new URL(redis.url).port)
+const connection = { host: '127.0.0.1', port }
 
 /** Each answers a function that reads the value of number `i` as its users would. */
 const contenders = {
   async vextrus() {
-    const { cache, close } = await openCache(redis.port, 'vextrus:')
+    const { cache, close } = await openCache(port, 'vextrus:')
     closers.push(close)
     for (const i of all) await cache.setWithTags(key(i), value(i), TTL_S, tags(i))
     return (i) => cache.get(key(i))
@@ -110,7 +114,7 @@ async function hits() {
 
 /** Interleaved too: one tag of 100,000 entries and one of a single entry, marked in turns. */
 async function tagCosts() {
-  const { cache, close } = await openCache(redis.port, 'bigtags:')
+  const { cache, close } = await openCache(port, 'bigtags:')
   closers.push(close)
   const entries = 100_000
   for (let first = 0; first < entries; first += 1_000) {
@@ -129,12 +133,16 @@ async function tagCosts() {
   if ((await cache.get('item:5')) !== null) throw new Error('a tagged entry outlived its invalidation')
   const many = median(took.many)
   const single = median(took.single)
-  console.log(`\nInvalidating a tag: of ${entries.toLocaleString('en')} entries ${many.toFixed(3)} ms, of one ${single.toFixed(3)} ms`)
+  console.log(
+    `\nInvalidating a tag: of ${entries.toLocaleString('en')} entries ${many.toFixed(3)} ms, of one ${single.toFixed(3)} ms`,
+  )
   console.log(`  ratio ${(many / single).toFixed(2)}`)
 }
 
 try {
-  console.log(`Node ${process.version}; ratio = our throughput / theirs, medians of ${ROUNDS} interleaved rounds (lowest–highest)`)
+  console.log(
+    `Node ${process.version}; ratio = our throughput / theirs, medians of ${ROUNDS} interleaved rounds (lowest–highest)`,
+  )
   if (only !== 'tags') await hits()
   if (only !== 'hits') await tagCosts()
 } finally {

@@ -21,7 +21,13 @@ export async function interleave(contenders, { rounds, operations, warmUp = oper
   process.stderr.write('\n')
   return contenders.map(({ name }, i) => {
     const ratios = rates[i].map((rate, round) => rates[0][round] / rate)
-    return { name, perSecond: median(rates[i]), ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) }
+    return {
+      name,
+      perSecond: median(rates[i]),
+      ratio: median(ratios),
+      low: Math.min(...ratios),
+      high: Math.max(...ratios),
+    }
   })
 }
 
