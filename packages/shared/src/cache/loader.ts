@@ -1,10 +1,11 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from '../kernel/clock.js'
 import { decodeJson, encodeJson } from '../kernel/codec/json.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { CacheStore, HeldLease, NewEntry, StoredEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import { type Grant, LeaseBatches } from './lease-batches.js'
+import { LoadScope } from './load-scope.js'
 import type { Statistics } from './statistics.js'
 import type { TagClock } from './tag-clock.js'
 import { Waiters } from './waiters.js'
@@ -93,7 +94,7 @@ class Load {
 export class Loads {
   private sequence = 0
   private readonly running = new Map<string, Load>()
-  private readonly inside = new AsyncLocalStorage<ReadonlySet<string>>()
+  private readonly scope = new LoadScope()
   private readonly waiters: Waiters
   private readonly background = new Set<Promise<unknown>>()
   private readonly leases: LeaseBatches
@@ -116,7 +117,7 @@ export class Loads {
 
   /** Joins the running load of the key, or starts one. */
   async join(key: string, caller: Caller): Promise<Outcome> {
-    if (this.inside.getStore()?.has(key)) return { value: await this.call(caller.plan, caller.plan.newContext(), key) }
+    if (this.scope.has(key)) return { value: await this.call(caller.plan, caller.plan.newContext(), key) }
     const running = this.running.get(key)
     if (running !== undefined && !running.joinable) {
       if (!caller.away) return null
@@ -136,8 +137,8 @@ export class Loads {
   }
 
   /** Runs `work` such that reads of these keys in it load directly: they are being loaded by it. */
-  runInside<T>(keys: readonly string[], work: () => T): T {
-    return this.inside.run(new Set([...(this.inside.getStore() ?? []), ...keys]), work)
+  runInside<T>(keys: readonly string[], work: () => T | PromiseLike<T>): Promise<T> {
+    return this.scope.run(keys, work)
   }
 
   /** Lets the waiters go and waits for fills and releases that are under way. */

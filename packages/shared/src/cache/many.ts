@@ -31,7 +31,7 @@ export class ManyLoads<K, T> {
 
   constructor(
     private readonly loadMissing: GetOrSetManyOptions<K, T>['load'],
-    private readonly runInside: <R>(keys: readonly string[], work: () => R) => R,
+    private readonly runInside: <R>(keys: readonly string[], work: () => PromiseLike<R>) => Promise<R>,
   ) {}
 
   load(key: string, item: K): Promise<T | null> {
