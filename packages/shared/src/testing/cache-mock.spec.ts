@@ -8,7 +8,7 @@ interface Product {
   id: string
 }
 
-/** The mission's service, without a framework. */
+/** Cache-aside, without a framework. */
 class ProductService {
   constructor(
     private readonly cacheService: RedisCacheService,

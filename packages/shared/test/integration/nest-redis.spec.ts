@@ -199,6 +199,7 @@ describe('an application with Redis', () => {
     const imports = [RedisCacheModule.forRoot(at)]
     const app = await Test.createTestingModule({ imports }).compile()
     await app.get(RedisCacheService).set('k', 1)
+    expect(await app.get(RedisCacheService).get('k')).toBe(1)
     await app.close()
     await waitFor('no connection', async () => (await connections(server)) === 0)
   })

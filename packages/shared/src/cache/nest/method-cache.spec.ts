@@ -277,6 +277,19 @@ describe('a decorated method', () => {
     expect(() => Cacheable()({}, Symbol('find'), { value: async () => 1 })).toThrow(/keyGenerator/)
   })
 
+  it('may be named by a symbol, with a key generator', async () => {
+    const find = Symbol('find')
+    class Handler {
+      calls = 0
+      @Cacheable({ keyGenerator: () => 'by symbol' })
+      async [find](): Promise<number> {
+        return ++this.calls
+      }
+    }
+    const handler = (await appWith([Handler]).compile()).get(Handler)
+    expect([await handler[find](), await handler[find]()]).toEqual([1, 1])
+  })
+
   it('refuses to answer an Observable or a stream, which no cache can hold', async () => {
     class Streams {
       @Cacheable({ keyGenerator: () => 'a' })

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common'
 import type { ModuleRef } from '@nestjs/core'
-import { ConfigurationError } from '../../kernel/errors.js'
+import { ConfigurationError, InvalidKeyError, SerializationError } from '../../kernel/errors.js'
 import type { Ttl } from '../../kernel/duration.js'
 import { RedisCacheService } from '../cache.js'
 import { argumentKey } from './argument-key.js'
@@ -49,7 +49,11 @@ export function aroundMethod(
         return around({
           cache,
           args,
-          run: async () => singleValue(await method.apply(this, args), `${decorator} ${labelOf(this as object, name)}`),
+          run: async () =>
+            singleValue(
+              await method.apply(this, args),
+              `${decorator} ${(this as object).constructor.name}.${String(name)}`,
+            ),
           ask: (callback, ...given) => callback.apply(this, given),
           defaultKey: () => `${labelOf(this as object, name)}:${argumentKey(args)}`,
           ttlOf: (preset) =>
@@ -105,10 +109,13 @@ function assertDecoratable(
 function singleValue(result: unknown, where: string): unknown {
   if (typeof result === 'object' && result !== null) {
     if ('subscribe' in result && typeof result.subscribe === 'function') {
-      throw new ConfigurationError(where, 'answered an Observable; answer a promise of its value: `firstValueFrom(…)`')
+      throw new SerializationError(
+        '$',
+        `${where} answered an Observable; answer a promise of its value: \`firstValueFrom(…)\``,
+      )
     }
     if (Symbol.asyncIterator in result) {
-      throw new ConfigurationError(where, 'answered a stream; answer a promise of one value')
+      throw new SerializationError('$', `${where} answered a stream; answer a promise of one value`)
     }
   }
   return result
@@ -118,9 +125,8 @@ function singleValue(result: unknown, where: string): unknown {
 function labelOf(instance: object, method: string | symbol): string {
   const { name } = instance.constructor
   if (name === '' || typeof method === 'symbol') {
-    throw new ConfigurationError(
-      `${name || 'anonymous class'}.${String(method)}`,
-      'has no name to make a key of; give the decorator a `keyGenerator`',
+    throw new InvalidKeyError(
+      `${name || 'a class without a name'}.${String(method)} has no name to make a key of; give its decorator a \`keyGenerator\``,
     )
   }
   return `${name}.${method}`
