@@ -134,6 +134,11 @@ export class RedisConnection implements Topology {
     this.sessionListeners.clear()
   }
 
+  /** For `util.inspect` and so `console.log`: the options may hold a password. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `RedisConnection { ${this.id}, ${this.status} }`
+  }
+
   private async open(): Promise<void> {
     this.port ??= await ownedPort(this.options.address, { clock: this.clock, random: this.random })
     if (this.closed) return

@@ -359,6 +359,7 @@ describe('an owned client port', () => {
     server.pause()
     port.connect()
     await waitFor('given up', () => log.errors.length > 0)
+    expect(log.errors[0]!.message).toContain('not answered within 100 ms')
     server.resume()
     await waitFor('ready', () => port.ready)
     expect(await port.pipeline([{ name: 'PING', args: [] }])).toEqual(['PONG'])

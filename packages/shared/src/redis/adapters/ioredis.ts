@@ -38,6 +38,7 @@ export async function ownedPort(settings: IoredisSettings, environment: IoredisE
   const backoff = new Backoff({ baseMs: 50, capMs: 2_000 }, environment.random ?? systemRandom)
   const client = await createClient({
     connectTimeout: CONNECT_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     retryStrategy: (attempt: number) => {
       if (attempt === 1) backoff.reset()
       return backoff.next()
@@ -163,7 +164,11 @@ export class IoredisPort implements RedisPort {
   private readonly onConnect = (): void => {
     this.failure = undefined
     this.patience?.cancel()
-    this.patience = this.clock.timer(this.ioredis.options.connectTimeout ?? CONNECT_TIMEOUT_MS, () => this.reset())
+    const timeoutMs = this.ioredis.options.connectTimeout ?? CONNECT_TIMEOUT_MS
+    this.patience = this.clock.timer(timeoutMs, () => {
+      this.onError(new Error(`connected, but not answered within ${timeoutMs} ms; the server may be loading its data`))
+      this.reset()
+    })
   }
 
   /** ioredis goes on when SELECT was refused, with database 0: so it is asked again, and its refusal taken for what it is. */
@@ -212,6 +217,8 @@ export class IoredisPort implements RedisPort {
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
+/** How often a server that loads its data is asked whether it has finished. */
+const LOADING_RETRY_MS = 500
 
 /** What may be shown, and says what happened. */
 function readable(error: Error, tls: boolean): Error {
