@@ -1,0 +1,70 @@
+// The types of the decorators: where they may stand, and what their options take.
+import { CachePattern } from '@vextrus/shared/cache'
+import { CacheEvict, CachePut, Cacheable } from '@vextrus/shared/utils'
+
+interface Customer {
+  readonly id: string
+  readonly active: boolean
+}
+
+export class Customers {
+  @Cacheable()
+  async withDefaults(id: string): Promise<Customer> {
+    return { id, active: true }
+  }
+
+  @Cacheable({
+    ttl: (customer: Customer) => (customer.active ? 86_400 : '5m'),
+    keyGenerator: (id: string) => `customer:${id}`,
+    tags: (customer: Customer, id: string) => [customer.id, id],
+    condition: (id: string) => id !== '',
+    unless: (customer: Customer | null) => customer === null,
+    cacheNull: '10s',
+    connection: 'reports',
+  })
+  async withEverything(id: string): Promise<Customer | null> {
+    return { id, active: true }
+  }
+
+  @Cacheable({ preset: CachePattern.LOOKUP, tags: ['customers'], ttl: undefined })
+  async withPreset(): Promise<Customer[]> {
+    return []
+  }
+
+  @CachePut({ key: (customer: Customer) => `customer:${customer.id}`, ttl: 300 })
+  async put(customer: Customer): Promise<Customer> {
+    return customer
+  }
+
+  @CacheEvict({ keyGenerator: (id: string) => [`customer:${id}`, 'customers:all'], tags: (id: string) => [id] })
+  async evict(_id: string): Promise<void> {}
+
+  @CacheEvict({ allEntries: true, beforeInvocation: true })
+  async evictAll(): Promise<void> {}
+}
+
+export class Misused {
+  // @ts-expect-error a method has to answer a promise, or it could not wait for the cache
+  @Cacheable({ ttl: 300 })
+  synchronous(): number {
+    return 1
+  }
+
+  // @ts-expect-error there is no such option
+  @Cacheable({ expires: 300 })
+  async unknownOption(): Promise<number> {
+    return 1
+  }
+
+  // @ts-expect-error a key is a string
+  @Cacheable({ keyGenerator: (id: string) => id.length })
+  async numberAsKey(id: string): Promise<string> {
+    return id
+  }
+
+  // @ts-expect-error a preset is a CachePattern
+  @CachePut({ keyGenerator: () => 'a', preset: 'hourly' })
+  async unknownPreset(): Promise<number> {
+    return 1
+  }
+}
