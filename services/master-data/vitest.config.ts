@@ -5,8 +5,8 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     // The embedded Postgres takes some seconds to start and to be filled.
-    hookTimeout: 90_000,
+    hookTimeout: 120_000,
   },
 })

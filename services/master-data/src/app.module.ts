@@ -7,7 +7,7 @@ import { CacheWrites } from './cache/cache-writes.js'
 import { DomainEvents } from './cache/domain-event.js'
 import type { RedisConfig } from './config.js'
 import { CustomersModule } from './customers/customers.module.js'
-import { dataSourceOptions } from './database/data-source-options.js'
+import { type DatabaseConfig, dataSourceOptions } from './database/data-source-options.js'
 import { QueryLog } from './database/query-log.js'
 import { HealthController } from './health/health.controller.js'
 import { LookupsModule } from './lookups/lookups.module.js'
@@ -16,7 +16,7 @@ import { ReportsModule } from './reports/reports.module.js'
 import { TenantsModule } from './tenants/tenants.module.js'
 
 export interface AppOptions {
-  readonly databaseUrl: string
+  readonly database: DatabaseConfig
   readonly queryLog: QueryLog
   /** Undefined: the memory driver. */
   readonly redis: RedisConfig | undefined
@@ -38,12 +38,12 @@ class CommonModule {
 /** The service, put together. The database is migrated and filled before (`prepareDatabase`). */
 @Module({})
 export class AppModule {
-  static with({ databaseUrl, queryLog, redis }: AppOptions): DynamicModule {
+  static with({ database, queryLog, redis }: AppOptions): DynamicModule {
     return {
       module: AppModule,
       controllers: [HealthController],
       imports: [
-        TypeOrmModule.forRoot({ ...dataSourceOptions(databaseUrl, queryLog), retryAttempts: 2 }),
+        TypeOrmModule.forRoot({ ...dataSourceOptions(database, queryLog), retryAttempts: 2 }),
         RedisCacheModule.forRoot(redis === undefined ? { driver: 'memory' } : { driver: 'redis', ...redis }),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),

@@ -3,7 +3,7 @@ import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
 import { AppModule } from './app.module.js'
 import type { Config } from './config.js'
-import { startEmbeddedPostgres } from './database/embedded-postgres.js'
+import { startEmbeddedThread } from './database/embedded-thread.js'
 import { prepareDatabase } from './database/prepare-database.js'
 import { QueryLog } from './database/query-log.js'
 import { ProblemFilter } from './http/problem.filter.js'
@@ -30,14 +30,14 @@ export async function startService(
   config: Omit<Config, 'burst'>,
   say: (line: string) => void = () => undefined,
 ): Promise<RunningService> {
-  const embedded = config.databaseUrl === undefined ? await startEmbeddedPostgres() : undefined
-  const databaseUrl = config.databaseUrl ?? embedded?.url ?? ''
+  const embedded = config.databaseUrl === undefined ? await startEmbeddedThread() : undefined
+  const database = embedded ?? { url: config.databaseUrl ?? '', poolSize: config.databasePool }
   say(embedded === undefined ? 'database: DATABASE_URL' : 'database: embedded Postgres, in memory')
   const queryLog = new QueryLog()
   let app: INestApplication | undefined
   try {
-    await prepareDatabase(databaseUrl, queryLog, say)
-    app = await NestFactory.create(AppModule.with({ databaseUrl, queryLog, redis: config.redis }), {
+    await prepareDatabase(database.url, queryLog, say)
+    app = await NestFactory.create(AppModule.with({ database, queryLog, redis: config.redis }), {
       logger: ['error', 'warn'],
       abortOnError: false,
     })

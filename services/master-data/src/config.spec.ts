@@ -3,7 +3,7 @@ import { readConfig } from './config.js'
 
 describe('the configuration', () => {
   it('is an embedded database, the memory driver, port 3000 and a burst when nothing is set', () => {
-    expect(readConfig({})).toEqual({ port: 3000, burst: true })
+    expect(readConfig({})).toEqual({ port: 3000, databasePool: 10, burst: true })
   })
 
   it('takes an empty variable for one that is not set', () => {
@@ -27,6 +27,7 @@ describe('the configuration', () => {
   it.each([
     ['PORT', { PORT: '65536' }],
     ['PORT', { PORT: 'http' }],
+    ['DATABASE_POOL', { DATABASE_POOL: '0' }],
     ['REDIS_PORT', { REDIS_HOST: 'r', REDIS_PORT: '-1' }],
     ['BURST', { BURST: 'perhaps' }],
     ['REDIS_URL, REDIS_HOST', { REDIS_URL: 'redis://:secret@r', REDIS_HOST: 'r' }],

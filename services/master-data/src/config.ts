@@ -6,6 +6,8 @@ export interface Config {
   readonly port: number
   /** Postgres to use; undefined: an embedded one, in memory, gone with the process. */
   readonly databaseUrl?: string
+  /** Connections to that Postgres at most. */
+  readonly databasePool: number
   /** Redis to use; undefined: the memory driver, shared with no other process. */
   readonly redis?: RedisConfig
   /** Whether the service sends itself a burst of traffic after it has started, and prints what it measured. */
@@ -26,6 +28,7 @@ const port = text.pipe(z.coerce.number<string>().int().min(0).max(65_535).option
 const environment = z.object({
   PORT: port,
   DATABASE_URL: text,
+  DATABASE_POOL: text.pipe(z.coerce.number<string>().int().min(1).max(100).optional()),
   REDIS_URL: text,
   REDIS_HOST: text,
   REDIS_PORT: port,
@@ -39,7 +42,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
   }
-  const { PORT, DATABASE_URL, REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, BURST } = parsed.data
+  const { PORT, DATABASE_URL, DATABASE_POOL, REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, BURST } = parsed.data
   if (REDIS_URL !== undefined && REDIS_HOST !== undefined) throw new Error('REDIS_URL, REDIS_HOST: set one of them')
   const redis: RedisConfig | undefined =
     REDIS_URL !== undefined
@@ -53,6 +56,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
         : undefined
   return {
     port: PORT ?? 3000,
+    databasePool: DATABASE_POOL ?? 10,
     burst: BURST !== 'off',
     ...(DATABASE_URL === undefined ? {} : { databaseUrl: DATABASE_URL }),
     ...(redis === undefined ? {} : { redis }),

@@ -26,7 +26,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let cache: RedisCacheService
 
   beforeAll(async () => {
-    api = await startTestService(database.url, driver === 'redis' ? { url: redisServer.url } : undefined)
+    api = await startTestService(database, driver === 'redis' ? { url: redisServer.url } : undefined)
     cache = api.app.get(RedisCacheService)
   })
 
@@ -96,12 +96,12 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
 
     it('shows an update at once, without a query (write-through)', async () => {
       const id = product()
-      await expectMiss(`/products/${id}`)
+      const { version } = await expectMiss(`/products/${id}`)
       const { status, body } = await api.send('PATCH', `/products/${id}`, { unitPrice: '12.5', stock: 3 })
       expect(status).toBe(200)
-      expect(body).toMatchObject({ unitPrice: '12.5', stock: 3, version: 2 })
+      expect(body).toMatchObject({ unitPrice: '12.5', stock: 3, version: version + 1 })
       expect(await expectHit(`/products/${id}`)).toEqual(body)
-      expect(await row('products', id)).toMatchObject({ unit_price: '12.5', stock: 3, version: 2 })
+      expect(await row('products', id)).toMatchObject({ unit_price: '12.5', stock: 3, version: version + 1 })
     })
 
     it('keeps its tags through an update', async () => {
@@ -143,6 +143,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
 
     it('equals the database after forty updates at the same time', async () => {
       const id = product()
+      const { version } = (await api.get(`/products/${id}`)).body
       const answers = await Promise.all(
         Array.from({ length: 40 }, (_, i) =>
           i % 4 === 3 ? api.get(`/products/${id}`) : api.send('PATCH', `/products/${id}`, { stock: i }),
@@ -150,8 +151,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       )
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
       const { body } = await api.get(`/products/${id}`)
-      expect(body.version).toBe(31)
-      expect(body).toMatchObject({ version: 31, stock: (await row('products', id))?.['stock'] })
+      expect(body).toMatchObject({ version: version + 30, stock: (await row('products', id))?.['stock'] })
     })
   })
 

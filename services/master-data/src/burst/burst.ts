@@ -18,9 +18,9 @@ export interface BurstResult {
 }
 
 export interface BurstOptions {
-  /** @default 4,000 */
+  /** @default 3,000 */
   readonly requests?: number
-  /** No request begins later than this after the first. @default 3,000 */
+  /** No request begins later than this after the first. @default 4,000 */
   readonly longestMs?: number
 }
 
@@ -34,7 +34,7 @@ const SEED = 7
  */
 export async function sendBurst(
   url: string,
-  { requests = 4_000, longestMs = 3_000 }: BurstOptions = {},
+  { requests = 3_000, longestMs = 4_000 }: BurstOptions = {},
 ): Promise<BurstResult> {
   const client = new Client(url, CONNECTIONS)
   try {
@@ -87,8 +87,8 @@ async function survey(client: Client): Promise<Ground[]> {
   return Promise.all(
     tenants.map(async ({ id: tenant }) => ({
       tenant,
-      products: (await get<{ items: Named[] }>('/products?pageSize=100', tenant)).items,
-      customers: (await get<{ items: Named[] }>('/customers?pageSize=50', tenant)).items,
+      products: (await get<{ items: Named[] }>('/products?pageSize=30', tenant)).items,
+      customers: (await get<{ items: Named[] }>('/customers?pageSize=15', tenant)).items,
       categories: await get<Named[]>('/categories', tenant),
     })),
   )

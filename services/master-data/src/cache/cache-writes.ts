@@ -22,6 +22,8 @@ export class CacheWrites implements OnModuleDestroy {
   private readonly pendingKeys = new Set<string>()
   private readonly pendingTags = new Set<string>()
   private timer: NodeJS.Timeout | undefined
+  /** Whether it has been said that invalidations are pending. */
+  private warned = false
 
   constructor(private readonly cache: RedisCacheService) {}
 
@@ -58,7 +60,8 @@ export class CacheWrites implements OnModuleDestroy {
 
   private retryLater(): void {
     if (this.timer !== undefined) return
-    this.logger.warn('The cache gave no answer to an invalidation; it is sent again until it does')
+    if (!this.warned) this.logger.warn('The cache gave no answer to an invalidation; it is sent again until it does')
+    this.warned = true
     this.timer = setTimeout(() => void this.retry(), RETRY_MS)
     this.timer.unref()
   }
@@ -69,5 +72,6 @@ export class CacheWrites implements OnModuleDestroy {
     this.pendingKeys.clear()
     this.pendingTags.clear()
     await this.invalidate({ keys, tags })
+    if (this.timer === undefined) this.warned = false
   }
 }

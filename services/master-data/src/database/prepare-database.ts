@@ -14,7 +14,7 @@ const CHUNK = 2_500
  * does the work and the others wait for it. Data that was seeded before is never touched, also when the seed has changed since.
  */
 export async function prepareDatabase(url: string, logger: Logger, say: (line: string) => void): Promise<void> {
-  const dataSource = await new DataSource(dataSourceOptions(url, logger)).initialize()
+  const dataSource = await new DataSource(dataSourceOptions({ url, poolSize: 2 }, logger)).initialize()
   try {
     const holder = dataSource.createQueryRunner()
     try {

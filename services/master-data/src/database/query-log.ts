@@ -33,8 +33,9 @@ export class QueryLog implements Logger {
     if (trace !== undefined) trace.queries++
   }
 
-  /** Statement and error, without the parameters: they hold customers' data. */
+  /** Statement and error, without the parameters: they hold customers' data. A violated constraint is the client's mistake, who is told. */
   logQueryError(error: string | Error, query: string): void {
+    if (typeof error === 'object' && 'code' in error && String(error.code).startsWith('23')) return
     this.nest.warn(`Query failed: ${error instanceof Error ? error.message : error}; ${query.slice(0, 200)}`)
   }
 

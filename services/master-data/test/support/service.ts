@@ -22,8 +22,13 @@ export interface Reply extends Omit<Answer, 'body'> {
 /** A running service and a client for it. */
 export type TestService = Awaited<ReturnType<typeof startTestService>>
 
-export async function startTestService(databaseUrl: string, redis?: RedisConfig) {
-  const service = await startService({ port: 0, databaseUrl, ...(redis === undefined ? {} : { redis }) })
+export async function startTestService(database: EmbeddedPostgres, redis?: RedisConfig) {
+  const service = await startService({
+    port: 0,
+    databaseUrl: database.url,
+    databasePool: database.poolSize,
+    ...(redis === undefined ? {} : { redis }),
+  })
   const client = new Client(service.url, 64)
   const send = async (
     method: string,

@@ -86,7 +86,7 @@ const up = [
     stock integer NOT NULL CHECK (stock >= 0),
     is_active boolean NOT NULL,
     version integer NOT NULL,
-    updated_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tenant_id, sku),
     FOREIGN KEY (tenant_id, category_id) REFERENCES categories (tenant_id, id),
     FOREIGN KEY (tenant_id, supplier_id) REFERENCES suppliers (tenant_id, id)
@@ -106,7 +106,7 @@ const up = [
     credit_limit numeric NOT NULL CHECK (credit_limit BETWEEN 0 AND 9999999999),
     is_active boolean NOT NULL,
     version integer NOT NULL,
-    updated_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (tenant_id, code)
   )`,
   'CREATE INDEX customers_by_name ON customers (tenant_id, name, id)',
