@@ -1,6 +1,7 @@
 import {
   type DynamicModule,
   type FactoryProvider,
+  type InjectionToken,
   Module,
   type ModuleMetadata,
   type Provider,
@@ -40,7 +41,7 @@ export interface RedisCacheModuleAsyncOptions extends RedisCacheModuleExtras {
   /** A class that is made here. */
   readonly useClass?: Type<RedisCacheOptionsFactory> | undefined
   /** A provider that is there already. */
-  readonly useExisting?: FactoryProvider['inject'] extends (infer Token)[] | undefined ? Token : never
+  readonly useExisting?: InjectionToken<RedisCacheOptionsFactory> | undefined
 }
 
 /**

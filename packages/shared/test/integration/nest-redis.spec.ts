@@ -254,6 +254,32 @@ describe('an application without Redis', () => {
     }
   })
 
+  it.each(['kill', 'pause'] as const)('runs a method once when Redis is gone while it runs (%s)', async (how) => {
+    const server = await startRedis()
+    @Injectable()
+    class Slow {
+      calls = 0
+      @Cacheable({ keyGenerator: () => 'slow' })
+      async find(): Promise<number> {
+        await server[how]()
+        return ++this.calls
+      }
+    }
+    @Module({ providers: [Slow] })
+    class SlowModule {}
+    try {
+      const app = await boot({ host: server.host, port: server.port }, SlowModule)
+      expect(await app.get(Slow).find()).toBe(1)
+      expect(app.get(Slow).calls).toBe(1)
+      await app.close()
+      apps.pop()
+      // Closed for good: what still runs is answered without the cache.
+      expect(await app.get(Slow).find()).toBe(2)
+    } finally {
+      await server.stop()
+    }
+  })
+
   it('does not boot when Redis is required, says what to look at, and leaves nothing open', async () => {
     const before = sockets()
     const booting = boot({ host: '127.0.0.1', port: await freePort(), required: true }, CustomersModule)
