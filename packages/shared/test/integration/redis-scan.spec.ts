@@ -39,9 +39,9 @@ describe('a scan', () => {
   it('does not survive a reconnect', async () => {
     const walk = scan(connection.shardOf(''), 'vextrus:*', { count: 10 })
     expect((await walk.next()).done).toBe(false)
+    const { session } = connection.shardOf('')
     await server.restart()
-    await waitFor('lost', () => connection.status !== 'ready')
-    await waitFor('ready again', () => connection.status === 'ready')
+    await waitFor('connected anew', () => ![undefined, session].includes(connection.shardOf('').session))
     await expect(walk.next()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'lost' })
   })
 
