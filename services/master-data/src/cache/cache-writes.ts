@@ -46,7 +46,8 @@ export class CacheWrites implements OnModuleDestroy {
    * The second half of a write-through: forgets `key` unless it holds the row as the database has it now.
    *
    * Two writers of one row may store in another order than they committed in, and a store that fails is not heard of. Whoever stored the older
-   * row comes here afterwards, sees the newer version in the database (it was committed before the other one stored it) and deletes the key.
+   * row comes here afterwards, sees the newer version in the database (it was committed before the other one stored it) and deletes the key. In the milliseconds between,
+   * the older row can be read.
    * @param currentVersion reads the row's version from the database; undefined when there is no such row
    */
   async confirm(key: string, currentVersion: () => Promise<number | undefined>): Promise<void> {

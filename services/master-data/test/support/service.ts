@@ -1,6 +1,7 @@
 import { Client, type Answer } from '../../src/burst/client.js'
 import { startService } from '../../src/app.js'
 import type { RedisConfig } from '../../src/config.js'
+import type { DatabaseConfig } from '../../src/database/data-source-options.js'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js'
 import type { ProductView } from '../../src/products/product.schemas.js'
 
@@ -22,7 +23,7 @@ export interface Reply extends Omit<Answer, 'body'> {
 /** A running service and a client for it. */
 export type TestService = Awaited<ReturnType<typeof startTestService>>
 
-export async function startTestService(database: EmbeddedPostgres, redis?: RedisConfig) {
+export async function startTestService(database: DatabaseConfig, redis?: RedisConfig) {
   const service = await startService({
     port: 0,
     databaseUrl: database.url,

@@ -1,0 +1,122 @@
+import { DataSource } from 'typeorm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
+import { Prng } from '../src/seed/prng.js'
+import { postgresPrograms, type RealPostgres, startRealPostgres } from './support/real-postgres.js'
+import { startTestService, TENANT, type TestService } from './support/service.js'
+
+/** What only a real Postgres can show: transactions of several processes at the same time. Runs where its server is installed. */
+describe.skipIf(postgresPrograms === undefined)('two services on one Postgres and one Redis', () => {
+  let postgres: RealPostgres
+  let redisServer: RedisServer
+  let services: TestService[]
+
+  beforeAll(async () => {
+    ;[postgres, redisServer] = await Promise.all([startRealPostgres(postgresPrograms ?? ''), startRedis()])
+    const database = { url: postgres.url, poolSize: 10 }
+    // At the same time, on an empty database: one migrates and seeds, the other waits.
+    services = await Promise.all([0, 1].map(() => startTestService(database, { url: redisServer.url })))
+  })
+
+  afterAll(async () => {
+    await Promise.all((services ?? []).map((service) => service.close()))
+    await redisServer?.stop()
+    await postgres?.stop()
+  })
+
+  const query = <T>(sql: string, ...parameters: unknown[]): Promise<T[]> =>
+    services[0]!.app.get(DataSource).query(sql, parameters)
+
+  it('migrate and seed it once between them', async () => {
+    const [counts] = await query(
+      'SELECT (SELECT count(*)::int FROM products) AS products, (SELECT count(*)::int FROM seed_runs) AS runs',
+    )
+    expect(counts).toEqual({ products: 10_000, runs: 1 })
+  })
+
+  it('start again on it without touching it', async () => {
+    const again = await startTestService({ url: postgres.url, poolSize: 2 })
+    expect((await again.get('/products/1')).status).toBe(200)
+    await again.close()
+    expect(await query('SELECT 1 FROM seed_runs')).toHaveLength(1)
+  })
+
+  it('what one writes the other reads', async () => {
+    const [one, other] = services as [TestService, TestService]
+    await other.get('/products/100')
+    const { body } = await one.send('PATCH', '/products/100', { unitPrice: '1.23' })
+    const reply = await other.get('/products/100')
+    expect({ cache: reply.cache, body: reply.body }).toEqual({ cache: 'HIT', body })
+    await one.send('DELETE', '/products/100')
+    expect((await other.get('/products/100')).status).toBe(404)
+  })
+
+  it('after a storm of reads, updates, bulk changes and deletions both answer what the database holds', async () => {
+    const random = new Prng(3)
+    const [products, customers] = [range(1, 12), range(1, 6)]
+    const doomed = 12
+    const requests = Array.from({ length: 800 }, (_, i) => {
+      const service = random.pick(services)
+      const id = random.pick(products)
+      const dice = random.float()
+      if (i === 500) return () => service.send('DELETE', `/products/${doomed}`)
+      if (dice < 0.5) return () => service.get(`/products/${id}`)
+      if (dice < 0.8) return () => service.send('PATCH', `/products/${id}`, { stock: i })
+      if (dice < 0.82) {
+        return () => service.send('POST', '/products/price-changes', { categoryId: random.int(1, 6), percent: 1 })
+      }
+      if (dice < 0.92) return () => service.send('PATCH', `/customers/${random.pick(customers)}`, { name: `N ${i}` })
+      return () => service.get(`/customers/${random.pick(customers)}`)
+    })
+    const statuses = new Set<number>()
+    await Promise.all(
+      range(1, 24).map(async () => {
+        for (let next = requests.shift(); next !== undefined; next = requests.shift())
+          statuses.add((await next()).status)
+      }),
+    )
+    expect([...statuses].filter((status) => ![200, 204, 404].includes(status))).toEqual([])
+
+    let hits = 0
+    for (const [table, ids, fields] of [
+      ['products', products, 'stock, unit_price AS "unitPrice", version'],
+      ['customers', customers, 'name, version'],
+    ] as const) {
+      for (const id of ids) {
+        const [row] = await query<object>(`SELECT ${fields} FROM ${table} WHERE id = $1 AND tenant_id = $2`, id, TENANT)
+        for (const service of services) {
+          const { status, cache, body } = await service.get(`/${table}/${id}`)
+          if (cache === 'HIT') hits++
+          if (row === undefined) expect(status).toBe(404)
+          else expect(body).toMatchObject(row)
+        }
+      }
+    }
+    expect(await query('SELECT 1 FROM products WHERE id = $1', doomed)).toEqual([])
+    expect(hits).toBeGreaterThan(10)
+  })
+
+  it.each(['products', 'customers'])(
+    'updates of one row at the same moment leave the last one in the cache (%s)',
+    async (table) => {
+      for (let round = 0; round < 40; round++) {
+        const id = 200 + (round % 4)
+        await Promise.all(
+          range(1, 8).map((i) =>
+            services[i % 2]!.send('PATCH', `/${table}/${id}`, { name: `Round ${round}, writer ${i}` }),
+          ),
+        )
+        const [row] = await query<object>(`SELECT name, version FROM ${table} WHERE id = $1`, id)
+        for (const service of services) expect((await service.get(`/${table}/${id}`)).body).toMatchObject(row!)
+      }
+    },
+  )
+
+  it('no key without a TTL is left but the tag clock', async () => {
+    expect(await redisServer.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
+  })
+})
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}
