@@ -289,6 +289,31 @@ describe('the life of the cache', () => {
     expect([app.get(Products).calls, value.calls]).toEqual([1, 0])
   })
 
+  it('has not begun while it is being made: methods that are called then run uncached, silently', async () => {
+    watchWarnings()
+    let configured!: (options: RedisCacheModuleOptions) => void
+    const options = new Promise<RedisCacheModuleOptions>((resolve) => (configured = resolve))
+    const app = await Test.createTestingModule({
+      imports: [RedisCacheModule.forRootAsync({ useFactory: () => options }), ProductsModule],
+      providers: [
+        {
+          provide: 'EARLY',
+          useFactory: async (products: Products) => {
+            const found = await products.find('1')
+            configured(memory)
+            return found
+          },
+          inject: [Products],
+        },
+      ],
+    }).compile()
+    expect(app.get('EARLY')).toBe('product 1')
+    expect(warnings).toEqual([])
+    await app.get(Products).find('1')
+    await app.get(Products).find('1')
+    expect(app.get(Products).calls).toBe(2)
+  })
+
   it('may be replaced for a test', async () => {
     const getOrSet = vi.fn().mockResolvedValue('mock')
     const app = await Test.createTestingModule({

@@ -45,7 +45,7 @@ export function aroundMethod(
       async replacement(this: object | undefined, ...args: unknown[]): Promise<unknown> {
         const moduleRef = typeof this === 'object' && this !== null ? moduleOf(this) : undefined
         const cache = moduleRef && cacheOf(moduleRef, connection, this as object, decorator)
-        if (moduleRef === undefined || cache === undefined) return method.apply(this, args)
+        if (!moduleRef || !cache) return method.apply(this, args)
         return around({
           cache,
           args,
@@ -137,7 +137,7 @@ function cacheOf(
   connection: string,
   instance: object,
   decorator: string,
-): RedisCacheService | undefined {
+): RedisCacheService | null | undefined {
   const cache = findProvider(moduleRef, getVextrusToken(RedisCacheService, connection))
   if (cache === undefined) warnOnce(moduleRef, connection, instance, decorator)
   return cache

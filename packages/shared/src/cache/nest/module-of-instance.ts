@@ -36,24 +36,27 @@ export function adopt(instance: object, moduleRef: ModuleRef): void {
   if (MODULE_REF in instance && moduleOf(instance) === undefined) keep(instance, moduleRef)
 }
 
-/** What `token` stands for in the application of `moduleRef`: in its own module first, then anywhere. Undefined: nobody provides it (yet). */
-export function findProvider<T>(moduleRef: ModuleRef, token: InjectionToken<T>): T | undefined {
+/**
+ * What `token` stands for in the application of `moduleRef`: in its own module first, then anywhere.
+ * Undefined: nobody provides it. Null: Nest has not made it yet, the application is still booting.
+ */
+export function findProvider<T>(moduleRef: ModuleRef, token: InjectionToken<T>): T | null | undefined {
   let known = found.get(moduleRef)
   if (known === undefined) found.set(moduleRef, (known = new Map()))
   if (known.has(token)) return known.get(token) as T | undefined
-  const lookUp = (strict: boolean): { instance: T | undefined } | undefined => {
+  const lookUp = (strict: boolean): T | null | undefined => {
     try {
-      return { instance: moduleRef.get<T, T>(token as never, { strict }) ?? undefined }
+      return moduleRef.get<T, T | undefined>(token as never, { strict }) ?? null
     } catch (error) {
       // Nest does not export the class of "no such provider"; any other error is the user's to see.
       if (error instanceof Error && error.constructor.name === 'UnknownElementException') return undefined
       throw error
     }
   }
-  const provider = lookUp(true) ?? lookUp(false)
-  // A provider without an instance is one that Nest is still making: asked again at the next call.
-  if (provider === undefined || provider.instance !== undefined) known.set(token, provider?.instance)
-  return provider?.instance
+  const own = lookUp(true)
+  const provider = own === undefined ? lookUp(false) : own
+  if (provider !== null) known.set(token, provider)
+  return provider
 }
 
 const found = new WeakMap<ModuleRef, Map<InjectionToken, unknown>>()
