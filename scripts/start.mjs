@@ -20,7 +20,7 @@ await main(async () => {
  * It runs in a process group of its own: a terminal sends Ctrl-C to a whole group, and the service would get it twice, here's included.
  */
 function serve() {
-  const child = spawn(process.execPath, ['--enable-source-maps', `${SERVICE}/dist/main.js`], {
+  const child = spawn(process.execPath, [`${SERVICE}/dist/main.js`], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,

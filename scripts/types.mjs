@@ -11,6 +11,6 @@ await main(async () => {
   if (!existsSync(join(root, 'packages/shared/dist'))) await build('packages/shared')
   const files = readdirSync(join(root, TYPE_TESTS)).filter((file) => file.endsWith('.ts'))
   if (files.length === 0) throw new Stop(`There are no type tests in ${TYPE_TESTS}.`)
-  for (const folder of ['packages/shared', TYPE_TESTS, ...services()])
+  for (const folder of ['.', 'packages/shared', TYPE_TESTS, ...services()])
     await timed(`type-check ${folder}`, () => compile(`Type-checking ${folder}`, '-p', folder, '--noEmit'))
 })
