@@ -322,23 +322,6 @@ describe('a connection', () => {
     expect(await client.ping()).toBe('PONG')
   })
 
-  it('leaves nothing behind that keeps the process alive', async () => {
-    const redis = await server()
-    const held = (): string[] =>
-      process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap' || kind === 'Timeout')
-    await new Promise((resolve) => setImmediate(resolve))
-    const before = held().length
-    const { connection } = connect({ url: redis.url })
-    await connection.ready()
-    expect(held().length).toBeGreaterThan(before)
-    await connection.close()
-    const absent = connect({ host: '127.0.0.1', port: await freePort() }).connection
-    await refusal(absent.ready())
-    await absent.close()
-    await waitFor('all is released', () => held().length <= before)
-    expect(held().length).toBeLessThanOrEqual(before)
-  })
-
   it('is closed for good, whatever is under way', async () => {
     const redis = await server()
     const { connection, logged } = connect({ url: redis.url })
