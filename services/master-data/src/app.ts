@@ -1,4 +1,5 @@
 import type { INestApplication } from '@nestjs/common'
+import type { NestExpressApplication } from '@nestjs/platform-express'
 import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
 import { AppModule } from './app.module.js'
@@ -34,13 +35,16 @@ export async function startService(
   const database = embedded ?? { url: config.databaseUrl ?? '', poolSize: config.databasePool }
   say(embedded === undefined ? 'database: DATABASE_URL' : 'database: embedded Postgres, in memory')
   const queryLog = new QueryLog()
-  let app: INestApplication | undefined
+  let app: NestExpressApplication | undefined
   try {
     await prepareDatabase(database.url, queryLog, say)
-    app = await NestFactory.create(AppModule.with({ database, queryLog, redis: config.redis }), {
-      logger: ['error', 'warn'],
-      abortOnError: false,
-    })
+    app = await NestFactory.create<NestExpressApplication>(
+      AppModule.with({ database, queryLog, redis: config.redis }),
+      {
+        logger: ['error', 'warn'],
+        abortOnError: false,
+      },
+    )
     configure(app, queryLog)
     await app.listen(config.port)
   } catch (error) {
@@ -58,7 +62,8 @@ export async function startService(
   }
 }
 
-function configure(app: INestApplication, queryLog: QueryLog): void {
+function configure(app: NestExpressApplication, queryLog: QueryLog): void {
+  app.disable('x-powered-by')
   app.useGlobalPipes(validationPipe())
   app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)))
   // Before every route, so that whatever a request makes the service do is counted for it.

@@ -259,6 +259,9 @@ describe('the OpenAPI document', () => {
     ])
     for (const { name, operation } of operations) {
       expect(operation.summary, name).toBeTruthy()
+      for (const [status, { content }] of Object.entries(operation.responses)) {
+        if (status >= '400') expect(Object.keys(content ?? {}), name).toEqual(['application/problem+json'])
+      }
       const good = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))
       if (!name.startsWith('delete')) expect(Object.keys(good?.[1].content ?? {}), name).toEqual(['application/json'])
       if (/^(post|patch) .*[^s]$/.test(name) && !name.endsWith('exports')) {

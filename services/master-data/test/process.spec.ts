@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { startDatabase, until } from './support/service.js'
 import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
 
@@ -84,6 +85,24 @@ describe('the process', () => {
     expect(Number(line?.[6])).toBeGreaterThan(0)
     child.kill('SIGTERM')
     expect(await ended).toBe(0)
+  })
+
+  it('leaves with 0 within 5 s also while Redis hangs, in the middle of its burst', async () => {
+    const redis = await startRedis()
+    try {
+      const { child, ended, lines } = start({ REDIS_HOST: redis.host, REDIS_PORT: String(redis.port) })
+      const burstKeys = async () => Number(await redis.command('DBSIZE')) > 20
+      await until('the burst has begun', async () => (await burstKeys()) || child.exitCode !== null, 30_000)
+      redis.pause()
+      const started = performance.now()
+      child.kill('SIGTERM')
+      expect(await ended).toBe(0)
+      expect(performance.now() - started).toBeLessThan(5_000)
+      expect(lines().some((line) => line.startsWith('ready'))).toBe(false)
+    } finally {
+      redis.resume()
+      await redis.stop()
+    }
   })
 
   it('leaves with 0 also when SIGTERM comes while it starts', async () => {

@@ -10,15 +10,13 @@ export interface InputFault {
 }
 
 /** An error answer, RFC 9457. */
-export const problemSchema = z
-  .object({
-    type: z.literal('about:blank'),
-    title: z.string().meta({ example: 'Not Found' }),
-    status: z.number().int().meta({ example: 404 }),
-    detail: z.string().meta({ example: 'Product 4711 was not found' }),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ description: 'application/problem+json' })
+export const problemSchema = z.object({
+  type: z.literal('about:blank'),
+  title: z.string().meta({ example: 'Not Found' }),
+  status: z.number().int().meta({ example: 404 }),
+  detail: z.string().meta({ example: 'Product 4711 was not found' }),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+})
 
 /** Answers every error as `application/problem+json`. What was not expected is logged and answered without its details. */
 @Catch()
