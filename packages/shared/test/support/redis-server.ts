@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -119,7 +119,11 @@ class LocalRedis implements RedisServer {
     )
     this.process = child
     running.add(child)
-    child.once('exit', () => running.delete(child))
+    const guard = guardOf(child)
+    child.once('exit', () => {
+      running.delete(child)
+      guard?.kill('SIGKILL')
+    })
     const collect = (chunk: Buffer): void => {
       this.output = (this.output + chunk.toString()).slice(-4_000)
     }
@@ -228,6 +232,15 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
+
+/** Ends the server when this process is killed and can't: then the guard's standard input ends. */
+function guardOf({ pid }: ChildProcess): ChildProcess | undefined {
+  if (pid === undefined) return undefined
+  const guard = spawn('sh', ['-c', 'read line; kill -9 "$0"', String(pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+  guard.unref()
+  ;(guard.stdin as Socket).unref()
+  return guard
+}
 
 let binary: string | undefined
 
