@@ -121,13 +121,16 @@ export class MemorySpace implements WakeSource {
     return { ...this.clockNow(), seqs: tags.map((tag) => this.marks.get(tag) ?? null) }
   }
 
-  /** The marks set at or above a sequence, newest first; `full`: there were more than are told. */
+  /** The marks at or above a sequence, newest first, one a tag; `full`: there were more than are told. */
   marksSince(s: number): { tags: string[]; seqs: number[]; full: boolean } {
     const tags: string[] = []
     const seqs: number[] = []
     for (let i = this.recent.length - 1; i >= 0 && this.recent[i]![1] >= s; i--) {
-      tags.push(this.recent[i]![0])
-      seqs.push(this.recent[i]![1])
+      const [tag, seq] = this.recent[i]!
+      // A mark that moved on, or was dropped below the floor, is none any more.
+      if (this.marks.get(tag) !== seq) continue
+      tags.push(tag)
+      seqs.push(seq)
     }
     return { tags, seqs, full: this.forgottenTo >= s }
   }

@@ -46,9 +46,8 @@ export class MemoryCacheStore implements CacheStore {
   async acquire(leases: readonly LeaseRequest[], since: number | null): Promise<AcquireReply> {
     const now = this.space.nowMs()
     const answers = leases.map(({ key, token, ttlMs }) => {
-      const held = this.space.lease(key)
-      const { value, until } = held ?? this.space.grant(key, token, ttlMs)
-      return { granted: held === null, value, remainingMs: until - now }
+      const { value, until } = this.space.lease(key) ?? this.space.grant(key, token, ttlMs)
+      return { granted: value.startsWith(`${token}:`), value, remainingMs: until - now }
     })
     return {
       leases: answers,

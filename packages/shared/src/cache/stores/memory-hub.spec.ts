@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest'
+import { loseClock } from '../../../test/support/memory-faults.js'
+import { SeededRandom } from '../../../test/support/seeded-random.js'
+import { FakeClock } from '../../testing/fake-clock.js'
+import type { StoredEntry } from '../cache-store.js'
+import { MemoryHub } from './memory-hub.js'
+
+function entry(payload: string, hardAt = Number.MAX_SAFE_INTEGER): StoredEntry {
+  return {
+    g: '1',
+    s: 2,
+    e: 'inmemory',
+    softAt: hardAt,
+    hardAt,
+    deltaMs: 0,
+    codec: 'j',
+    version: null,
+    tags: [],
+    payload,
+  }
+}
+
+function space(options: { maxBytes?: number; clock?: FakeClock } = {}) {
+  return new MemoryHub({ random: new SeededRandom(1), ...options }).space('vextrus:')
+}
+
+describe('a memory hub', () => {
+  it('keeps one space a key prefix, and gives the same one to all who ask', () => {
+    const hub = new MemoryHub()
+    hub.space('a:').store('k', entry('1'))
+    expect(hub.space('a:').entry('k')?.payload).toBe('1')
+    expect(hub.space('b:').entry('k')).toBeNull()
+  })
+
+  it('drops the least recently read entries beyond its bytes', () => {
+    const small = space({ maxBytes: 4_000 })
+    for (const key of ['a', 'b', 'c']) small.store(key, entry('x'.repeat(1_000)))
+    expect(small.entry('a')).not.toBeNull()
+    small.store('d', entry('x'.repeat(1_000)))
+    expect(['a', 'b', 'c', 'd'].filter((key) => small.entry(key) !== null)).toEqual(['a', 'c', 'd'])
+  })
+
+  it('keeps nothing of an entry that alone is too large, the older one at its key included', () => {
+    const small = space({ maxBytes: 1_000 })
+    small.store('a', entry('old'))
+    small.store('a', entry('x'.repeat(2_000)))
+    expect(small.entry('a')).toBeNull()
+  })
+
+  it('counts time by the monotonic clock: a machine whose wall clock is set back ends nothing later', async () => {
+    const clock = new FakeClock()
+    const server = space({ clock })
+    const start = server.nowMs()
+    clock.wall = () => 0
+    await clock.advance(250)
+    expect(server.nowMs()).toBe(start + 250)
+  })
+})
+
+describe('the clock of a space', () => {
+  it('names each tag once in a delta, with its last mark', () => {
+    const server = space()
+    server.createClock()
+    for (const tags of [['x', 'y'], ['x'], ['y'], ['x']]) server.bump(tags, 100)
+    expect(server.marksSince(2)).toEqual({ tags: ['x', 'y'], seqs: [9, 7], full: false })
+  })
+
+  it('names no tag whose mark was dropped: the floor speaks for it', () => {
+    const server = space()
+    for (let i = 0; i < 5; i++) server.bump([`t${i}`], 3)
+    expect(server.marksSince(2).tags).toEqual(['t4', 't3', 't2'])
+    expect(server.clockNow().f).toBe(5)
+  })
+
+  it('drops the oldest first, and a mark that moves is young again', () => {
+    const server = space()
+    for (const tag of ['a', 'b', 'a', 'c']) server.bump([tag], 2)
+    expect(server.readTags(['a', 'b', 'c']).seqs).toEqual([7, null, 9])
+  })
+
+  it('says that a delta is not all, rather than tell thousands of marks', () => {
+    const server = space()
+    server.createClock()
+    const { s } = server.clockNow()
+    for (let i = 0; i < 2_400; i++) server.bump([`t${i}`], 100_000)
+    expect(server.marksSince(s).full).toBe(false)
+    server.bump(['one more'], 100_000)
+    expect(server.marksSince(s).full).toBe(true)
+    const last = server.clockNow().s
+    expect(server.marksSince(last - 1)).toEqual({ tags: ['one more'], seqs: [last - 1], full: false })
+  })
+
+  it('gets another generation when it is lost, and none of the old marks', () => {
+    const server = space()
+    server.bump(['x'], 100)
+    const before = server.clockNow()
+    loseClock(server)
+    expect(server.clockNow().g).toBeNull()
+    server.createClock()
+    expect(server.clockNow().g).not.toBe(before.g)
+    expect(server.readTags(['x']).seqs).toEqual([null])
+    expect(server.marksSince(0).tags).toEqual([])
+  })
+
+  it('has a generation of 14 digits from 2^45 on', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const server = new MemoryHub({ random: new SeededRandom(seed) }).space('vextrus:')
+      server.createClock()
+      expect(server.clockNow().g).toMatch(/^\d{14}$/)
+      expect(Number(server.clockNow().g)).toBeGreaterThanOrEqual(2 ** 45)
+    }
+  })
+})
+
+describe('listeners of a space', () => {
+  it('hear of each key that is stored, and of everything at once when a generation ends', () => {
+    const server = space()
+    const heard: (string | null)[] = []
+    const stop = server.listen((key) => heard.push(key))
+    server.store('a', entry('1'))
+    server.newGeneration()
+    stop()
+    server.store('b', entry('1'))
+    expect(heard).toEqual(['a', null])
+  })
+
+  it('may stop listening while they are told', () => {
+    const server = space()
+    const heard: string[] = []
+    const stop = server.listen(() => {
+      heard.push('first')
+      stop()
+    })
+    server.listen(() => heard.push('second'))
+    server.signal('a')
+    server.signal('a')
+    expect(heard).toEqual(['first', 'second', 'second'])
+  })
+})

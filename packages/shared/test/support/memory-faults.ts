@@ -1,0 +1,29 @@
+import type { MemorySpace } from '../../src/cache/stores/memory-hub.js'
+import type { SeededRandom } from './seeded-random.js'
+
+/** What a memory server keeps to itself and a real one may lose. */
+interface Insides {
+  g: number | null
+  readonly entries: { keys(): Iterable<string>; delete(key: string): boolean }
+  readonly leases: Map<string, unknown>
+}
+
+const insides = (space: MemorySpace): Insides => space as unknown as Insides
+
+/** The tag clock's key is gone, as after an eviction. */
+export function loseClock(space: MemorySpace): void {
+  insides(space).g = null
+}
+
+/** One entry is evicted. */
+export function dropEntry(space: MemorySpace, random: SeededRandom): void {
+  const { entries } = insides(space)
+  const keys = [...entries.keys()]
+  if (keys.length > 0) entries.delete(random.pick(keys))
+}
+
+/** One lease is evicted. */
+export function dropLease(space: MemorySpace, random: SeededRandom): void {
+  const { leases } = insides(space)
+  if (leases.size > 0) leases.delete(random.pick([...leases.keys()]))
+}
