@@ -1,7 +1,7 @@
 import { TickBatch } from '../kernel/batch.js'
 import type { CacheStore, ClockReply, NewEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
-import type { TagClock } from './tag-clock.js'
+import type { Since, TagClock } from './tag-clock.js'
 
 /** An entry as its writer knows it; generation and sequence are put in when it is sent. */
 export type Write = Omit<NewEntry, 'g' | 's'>
@@ -29,9 +29,10 @@ export class EntryWriter {
   private async flush(requests: Request[]): Promise<void> {
     try {
       const since = this.clock.since ?? (await this.current())
-      const moved = await this.send(requests, since, (reply, write) => hasMoved(reply, since, write))
-      // Never a third time: a clock that moves again overlaps this very call, and the entry is a miss at worst.
-      if (moved.length > 0) await this.send(moved, await this.current(), () => false)
+      const { again, seen } = await this.send(requests, since, hasMoved)
+      // With what the first answer said, so that an invalidation between the two still wins. Never a third time: a clock that moves again
+      // overlaps this very call, and the entry is a miss at worst.
+      if (again.length > 0) await this.send(again, seen ?? (await this.current()), () => false)
     } catch (error) {
       for (const request of requests) request.fail(error)
     }
@@ -39,23 +40,25 @@ export class EntryWriter {
 
   private async send(
     requests: Request[],
-    now: { readonly g: string; readonly s: number },
-    again: (reply: ClockReply, write: Write) => boolean,
-  ): Promise<Request[]> {
+    since: Since,
+    moved: (reply: ClockReply, since: Since, write: Write) => boolean,
+  ): Promise<{ readonly again: Request[]; readonly seen: Since | null }> {
     const reply = await this.store.set(
-      requests.map(({ write }) => ({ ...write, g: now.g, s: now.s })),
-      now.s,
+      requests.map(({ write }) => ({ ...write, g: since.g, s: since.s })),
+      since.s,
     )
-    this.clock.apply(reply.clock, now)
-    return requests.filter((request, i) => {
+    const { g, s } = reply.clock
+    this.clock.apply(reply.clock, since)
+    const again = requests.filter((request, i) => {
       if (!reply.stored[i]!) request.fail(tooLate(request.write.key))
-      else if (again(reply.clock, request.write)) return true
+      else if (moved(reply.clock, since, request.write)) return true
       else request.done()
       return false
     })
+    return { again, seen: g === null || s === null ? null : { g, s } }
   }
 
-  private async current(): Promise<{ g: string; s: number }> {
+  private async current(): Promise<Since> {
     const reply = await this.store.createClock()
     this.clock.learn([], reply)
     return { g: reply.g!, s: reply.s }
@@ -63,7 +66,7 @@ export class EntryWriter {
 }
 
 /** Whether the entry, as it was just stored, would be judged invalid by this reply; a reply that can't tell counts as yes. */
-function hasMoved(reply: ClockReply, since: { readonly g: string; readonly s: number }, write: Write): boolean {
+function hasMoved(reply: ClockReply, since: Since, write: Write): boolean {
   if (reply.g !== since.g || reply.s === null) return true
   if (write.tags.length === 0) return false
   if (reply.full || (reply.f !== null && reply.f > since.s)) return true

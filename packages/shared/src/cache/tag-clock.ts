@@ -38,8 +38,9 @@ export class TagClock {
       if (reply.g !== this.g) this.adopt(reply.g, reply.s ?? 0, reply.f ?? 0)
       return { g: reply.g, tagsKnown: this.s === reply.s }
     }
-    if (since.g !== this.g) {
-      // Asked under a clock that has been voided since: what it lacks below `since` is not in the table.
+    if (since.g !== this.g || since.s > this.s) {
+      // Asked from a point that this table has not reached, or under a clock that has been voided: below `since` there may be marks that
+      // are in neither.
       if (reply.g !== this.g) this.void()
       return { g: reply.g, tagsKnown: false }
     }

@@ -1,0 +1,187 @@
+import { CacheUnavailableError } from '../../src/cache/errors.js'
+import { MANY_TAGS, type Row, rowOf } from './catalogue.js'
+import type { Model } from './model.js'
+import type { Process, World } from './world.js'
+
+/** How much of each operation a run has, and of what; a run that does few things finds other faults than one that does all. */
+export interface Habits {
+  readonly rows: readonly Row[]
+  readonly tags: readonly string[]
+  readonly weights: Readonly<Record<Habit, number>>
+}
+
+export type Habit = 'load' | 'get' | 'many' | 'delete' | 'tag' | 'tags' | 'set' | 'touch' | 'clear'
+
+/** A caller of one process: draws one operation after the other. */
+export class Client {
+  private readonly name: string
+
+  constructor(
+    private readonly world: World,
+    private readonly model: Model,
+    private readonly process: Process,
+    private readonly habits: Habits,
+    number: number,
+  ) {
+    this.name = `${process.name}.${number}`
+  }
+
+  async run(operations: number): Promise<void> {
+    for (let i = 0; i < operations; i++) {
+      await this.world.turn(this.name, 'goes on')
+      await this.does(this.habit())
+      this.model.check()
+    }
+  }
+
+  private habit(): Habit {
+    const habits = Object.entries(this.habits.weights) as [Habit, number][]
+    let drawn = this.world.random.float() * habits.reduce((sum, [, weight]) => sum + weight, 0)
+    for (const [habit, weight] of habits) if ((drawn -= weight) < 0) return habit
+    return 'load'
+  }
+
+  private does(habit: Habit): Promise<void> {
+    const { random } = this.world
+    const row = random.pick(this.habits.rows)
+    switch (habit) {
+      case 'load':
+        return this.load(row)
+      case 'get':
+        return this.get(row)
+      case 'many':
+        return this.loadMany()
+      case 'delete':
+        return row.from === undefined ? this.writeAndDelete(row) : this.get(row)
+      case 'tag':
+        return this.writeAndInvalidate(random.pick(this.habits.tags))
+      case 'tags':
+        return this.invalidateManyTags()
+      case 'set':
+        return row.set === true ? this.writeThrough(row) : this.load(row)
+      case 'touch':
+        return this.touch(row)
+      case 'clear':
+        return this.writeAndClear()
+    }
+  }
+
+  private async load(row: Row): Promise<void> {
+    const done = this.model.reading([row.name], this.name)
+    const value = await unlessFailed(this.getOrSet(row))
+    if (value !== FAILED) done([value])
+  }
+
+  /** `getOrSet` with all its ways: tags given and tags added, a short life, skipped, failing, a nested load. */
+  private getOrSet(row: Row): Promise<number> {
+    const { random } = this.world
+    return this.process.cache.getOrSet(
+      row.name,
+      async (context) => {
+        this.world.count('loads')
+        await this.world.turn(`${this.name} loading`, row.name)
+        const value = row.from === undefined ? this.model.value(row.name) : await this.getOrSet(rowOf(row.from))
+        this.world.note(() => `${this.name} loads ${row.name}=${value}`)
+        await this.world.turn(`${this.name} loaded`, row.name)
+        const way = random.int(16)
+        if (way === 0) throw new LoadFailed()
+        if (way === 1) context.skip()
+        if (way === 2) context.setTtl('200ms')
+        context.addTags(...row.tags.slice(1))
+        return value
+      },
+      { tags: row.tags.slice(0, 1) },
+    )
+  }
+
+  private async get(row: Row): Promise<void> {
+    const done = this.model.reading([row.name], this.name)
+    done([await this.process.cache.get(row.name)])
+  }
+
+  private async loadMany(): Promise<void> {
+    const names = this.habits.rows
+      .filter(({ from, tags }) => from === undefined && tags.length < 5)
+      .filter(() => this.world.random.chance(0.7))
+      .map(({ name }) => name)
+    const done = this.model.reading(names, this.name)
+    const values = await unlessFailed(
+      this.process.cache.getOrSetMany(names, {
+        key: (name) => name,
+        tags: ['x', 'y', 'z'],
+        load: async (missing) => {
+          this.world.count('loads of many')
+          await this.world.turn(`${this.name} loading`, missing.join())
+          const loaded = missing.map((name) => this.model.value(name))
+          await this.world.turn(`${this.name} loaded`, missing.join())
+          if (this.world.random.chance(0.1)) throw new LoadFailed()
+          return loaded
+        },
+      }),
+    )
+    if (values !== FAILED) done(values)
+  }
+
+  private writeAndDelete(row: Row): Promise<void> {
+    return this.alone(row, async () => {
+      this.model.write([row])
+      await this.world.turn(this.name, `has written ${row.name}`)
+      await this.model.invalidates(`delete ${row.name}`, [row], () => this.process.cache.delete(row.name))
+    })
+  }
+
+  private async writeAndInvalidate(tag: string): Promise<void> {
+    const tagged = this.habits.rows.filter(({ tags }) => tags.includes(tag))
+    this.model.write(tagged.filter(freelyWritten))
+    await this.world.turn(this.name, `has written all of ${tag}`)
+    await this.model.invalidates(`tag ${tag}`, tagged, () => this.process.cache.invalidateByTag(tag))
+  }
+
+  /** Nearly as many tags as a clock remembers, so that twice is more: the oldest marks are trimmed. */
+  private async invalidateManyTags(): Promise<void> {
+    const { random } = this.world
+    const tags = MANY_TAGS.slice(0, 70 + random.int(35)).map((tag) => `${tag} ${random.int(3)}`)
+    await this.model.invalidates('many tags', [], () => this.process.cache.invalidateByTag(tags))
+  }
+
+  private writeThrough(row: Row): Promise<void> {
+    return this.alone(row, async () => {
+      this.model.write([row])
+      const value = this.model.value(row.name)
+      await this.world.turn(this.name, `has written ${row.name}`)
+      await this.model.invalidates(`set ${row.name}=${value}`, [row], () =>
+        this.process.cache.set(row.name, value, { tags: row.tags, onUnavailable: 'throw' }),
+      )
+    })
+  }
+
+  private async touch(row: Row): Promise<void> {
+    await unlessFailed(this.process.cache.touch(row.name, 120))
+  }
+
+  private async writeAndClear(): Promise<void> {
+    this.model.write(this.habits.rows.filter(freelyWritten))
+    await this.world.turn(this.name, `has written everything`)
+    await this.model.invalidates('clear', this.habits.rows, () => this.process.cache.clear())
+  }
+
+  private alone(row: Row, work: () => Promise<void>): Promise<void> {
+    return row.set === true ? this.model.locked(row.name, work) : work()
+  }
+}
+
+const freelyWritten = ({ set, from }: Row): boolean => set === undefined && from === undefined
+
+class LoadFailed extends Error {}
+
+const FAILED = Symbol('failed')
+
+/** What a loader threw, and what a store that is away made of a `touch`, is no news. */
+async function unlessFailed<T>(work: Promise<T>): Promise<T | typeof FAILED> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof LoadFailed || error instanceof CacheUnavailableError) return FAILED
+    throw error
+  }
+}

@@ -1,0 +1,134 @@
+import { SeededRandom } from '../support/seeded-random.js'
+import { CATALOGUE, rowOf, TAGS } from './catalogue.js'
+import { Client, type Habit, type Habits } from './client.js'
+import { Model } from './model.js'
+import { CALM, type Faults, World } from './world.js'
+
+/** What a run came to: how often what happened in it. */
+export type Happened = Record<string, number>
+
+/** One run, decided by its seed. Throws what broke a promise, with the seed and what led to it. */
+export async function simulate(seed: number): Promise<Happened> {
+  try {
+    return await once(seed, null)
+  } catch {
+    const trace: string[] = []
+    await once(seed, trace).catch((cause: unknown) => {
+      const what = cause instanceof Error ? cause.message : String(cause)
+      throw new Error(`seed ${seed}: ${what}\n${trace.slice(-LAST_STEPS).join('\n')}`, { cause })
+    })
+    throw new Error(`seed ${seed} failed once and not again: something in this world is not decided by the seed`)
+  }
+}
+
+async function once(seed: number, trace: string[] | null): Promise<Happened> {
+  const random = new SeededRandom(-seed)
+  const theme = random.pick(THEMES)
+  const world = new World(seed, 2 + random.int(2), { ...faults(random), ...theme.faults }, trace)
+  const model = new Model(world)
+  const habits = theme.habits(random)
+  const callers = 1 + random.int(3)
+  const clients = world.processes.flatMap((process) =>
+    Array.from({ length: callers }, (_, i) => new Client(world, model, process, habits, i + 1)),
+  )
+  const operations = 4 + random.int(6)
+  await world.run(Promise.all(clients.map((client) => client.run(operations))))
+  world.calm()
+  await world.run(atRest(world, model))
+  model.check()
+  for (const { cache } of world.processes) world.count('hits', cache.getStatistics().hits)
+  return world.happened
+}
+
+/** A run has some of the faults, or none. */
+function faults(random: SeededRandom): Faults {
+  if (random.chance(0.2)) return { ...CALM }
+  const on = (): boolean => random.chance(0.4)
+  return {
+    rate: random.pick([0.02, 0.06]),
+    clockLoss: on(),
+    evictions: on(),
+    timeJumps: on(),
+    lostAnswers: on(),
+    disorder: on(),
+    deltaLimit: on() ? 60 : 1_200,
+  }
+}
+
+interface Theme {
+  readonly faults?: Partial<Faults>
+  habits(random: SeededRandom): Habits
+}
+
+/** What runs are about. Most are about anything; some dwell on what anything hardly ever comes to. */
+const THEMES: readonly Theme[] = [
+  { habits: anything },
+  { habits: anything },
+  { habits: anything },
+  // Marks are dropped, and entries that may have carried them are judged by the floor.
+  { habits: (random) => only(random, ['b', 'e', 'f'], { load: 30, get: 10, tag: 20, tags: 20 }) },
+  // Generations come and go.
+  {
+    faults: { rate: 0.04, clockLoss: true },
+    habits: (random) => only(random, ['a', 'b', 'c', 'e'], { load: 40, tag: 10, set: 10, clear: 10 }),
+  },
+  // Crowds at one key.
+  { habits: (random) => only(random, [random.pick(['a', 'b', 'e'])], { load: 50, delete: 8, tag: 8, clear: 4 }) },
+]
+
+/** A few of the keys, and some of the ways to read and to write them; at least one that writes. */
+function anything(random: SeededRandom): Habits {
+  const maybe = (weight: number): number => (random.chance(0.5) ? weight : 0)
+  const weights: Record<Habit, number> = {
+    ...NO_HABITS,
+    load: 40,
+    get: maybe(10),
+    many: maybe(10),
+    delete: maybe(15),
+    tag: maybe(20),
+    tags: random.chance(0.3) ? 8 : 0,
+    set: maybe(15),
+    touch: maybe(3),
+    clear: random.chance(0.3) ? 10 : 0,
+  }
+  weights[random.pick(['delete', 'tag', 'set', 'clear'] as const)] ||= 15
+  const rows = some(random, CATALOGUE, random.pick([1, 1, 2, 3, CATALOGUE.length]))
+  return { rows, tags: some(random, TAGS, random.pick([1, 2, 3])), weights }
+}
+
+function only(random: SeededRandom, keys: readonly string[], weights: Partial<Record<Habit, number>>): Habits {
+  const rows = some(random, keys, random.pick([1, 1, 2])).map(rowOf)
+  return { rows, tags: some(random, TAGS, 2), weights: { ...NO_HABITS, ...weights } }
+}
+
+function some<T>(random: SeededRandom, list: readonly T[], count: number): T[] {
+  const left = [...list]
+  while (left.length > count) left.splice(random.int(left.length), 1)
+  return left
+}
+
+/** When nobody writes any more, and after one more invalidation of all, every process answers what the database holds. */
+async function atRest(world: World, model: Model): Promise<void> {
+  const rows = CATALOGUE.filter(({ from }) => from === undefined)
+  const names = rows.map(({ name }) => name)
+  const readAll = async (read: (process: World['processes'][number]) => Promise<unknown[]>): Promise<void> => {
+    for (const process of world.processes) model.reading(names, process.name)(await read(process))
+  }
+  await readAll(({ cache }) => cache.getMany(names))
+  await model.invalidates('delete all', rows, () => world.processes[0]!.cache.delete(names))
+  await readAll(({ cache }) => Promise.all(names.map((key) => cache.getOrSet(key, () => model.value(key)))))
+  await readAll(({ cache }) => cache.getMany(names))
+}
+
+const NO_HABITS: Readonly<Record<Habit, number>> = {
+  load: 0,
+  get: 0,
+  many: 0,
+  delete: 0,
+  tag: 0,
+  tags: 0,
+  set: 0,
+  touch: 0,
+  clear: 0,
+}
+const LAST_STEPS = 400
