@@ -1,3 +1,5 @@
+import { NestFactory } from '@nestjs/core'
+import { RedisCacheModule, RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
@@ -12,6 +14,11 @@ let api: TestService
 
 beforeAll(async () => {
   ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
+  const leftOver = await NestFactory.createApplicationContext(RedisCacheModule.forRoot({ url: redisServer.url }), {
+    logger: false,
+  })
+  await leftOver.get(RedisCacheService).set(`product:${TENANT}:2`, { name: 'Of a database that is no more' })
+  await leftOver.close()
   api = await startTestService(database, { url: redisServer.url })
 })
 
@@ -20,6 +27,11 @@ afterAll(async () => {
   redisServer?.resume()
   await redisServer?.stop()
   await database?.stop()
+})
+
+it('a service that has filled a new database does not believe what Redis holds of an old one', async () => {
+  const { status, cache, body } = await api.get('/products/2')
+  expect({ status, cache, id: body['id'] }).toEqual({ status: 200, cache: 'MISS', id: 2 })
 })
 
 const stockInDatabase = async (id: number): Promise<unknown> => {

@@ -9,6 +9,7 @@ function setUp() {
     get: vi.fn<(key: string) => Promise<unknown>>(),
     delete: vi.fn<(keys: string[]) => Promise<number>>().mockResolvedValue(1),
     invalidateByTag: vi.fn<(tags: string[]) => Promise<void>>().mockResolvedValue(),
+    clear: vi.fn<() => Promise<void>>().mockResolvedValue(),
   }
   return { cache, writes: new CacheWrites(cache as unknown as RedisCacheService) }
 }
@@ -34,7 +35,8 @@ describe('an invalidation', () => {
     const { cache, writes } = setUp()
     cache.delete.mockImplementationOnce(away).mockImplementationOnce(away)
     cache.invalidateByTag.mockImplementationOnce(away)
-    await writes.invalidate({ keys: ['a'], tags: ['t'] })
+    cache.clear.mockImplementationOnce(away)
+    await writes.invalidate({ keys: ['a'], tags: ['t'], everything: true })
     cache.delete.mockImplementationOnce(away)
     await writes.invalidate({ keys: ['b'] })
     await vi.advanceTimersByTimeAsync(250)
@@ -45,6 +47,7 @@ describe('an invalidation', () => {
     // Two calls that failed, and those of the two retries, of which the first failed too.
     expect(cache.delete).toHaveBeenCalledTimes(4)
     expect(cache.invalidateByTag).toHaveBeenCalledTimes(2)
+    expect(cache.clear).toHaveBeenCalledTimes(2)
   })
 
   it('that fails for another reason fails the write', async () => {

@@ -12,8 +12,9 @@ const CHUNK = 2_500
 /**
  * Brings a database to the schema and fills it, once: a second run finds nothing to do. Of several processes that start at the same time one
  * does the work and the others wait for it. Data that was seeded before is never touched, also when the seed has changed since.
+ * @returns whether the database was empty
  */
-export async function prepareDatabase(url: string, logger: Logger, say: (line: string) => void): Promise<void> {
+export async function prepareDatabase(url: string, logger: Logger, say: (line: string) => void): Promise<boolean> {
   const dataSource = await new DataSource(dataSourceOptions({ url, poolSize: 2 }, logger)).initialize()
   try {
     const holder = dataSource.createQueryRunner()
@@ -22,8 +23,9 @@ export async function prepareDatabase(url: string, logger: Logger, say: (line: s
       await holder.query('SELECT pg_advisory_lock($1)', [LOCK])
       const migrations = await dataSource.runMigrations({ transaction: 'each' })
       if (migrations.length > 0) say(`schema: ${migrations.length} migration(s) applied`)
-      await seedOnce(dataSource, say)
+      const seeded = await seedOnce(dataSource, say)
       await holder.query('SELECT pg_advisory_unlock($1)', [LOCK])
+      return seeded
     } finally {
       await holder.release()
     }
@@ -32,9 +34,12 @@ export async function prepareDatabase(url: string, logger: Logger, say: (line: s
   }
 }
 
-async function seedOnce(dataSource: DataSource, say: (line: string) => void): Promise<void> {
+async function seedOnce(dataSource: DataSource, say: (line: string) => void): Promise<boolean> {
   const done: unknown[] = await dataSource.query(`SELECT 1 FROM seed_runs WHERE name = 'base'`)
-  if (done.length > 0) return say('seed: already there')
+  if (done.length > 0) {
+    say('seed: already there')
+    return false
+  }
   const started = performance.now()
   const data = seedData()
   // One transaction: a process that dies half-way leaves an empty database, not half a seed.
@@ -46,6 +51,7 @@ async function seedOnce(dataSource: DataSource, say: (line: string) => void): Pr
     await transaction.query(`INSERT INTO seed_runs (name, checksum) VALUES ('base', $1)`, [checksum(data)])
   })
   say(`seed: done in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+  return true
 }
 
 async function insert(transaction: EntityManager, table: string, rows: SeedData[number][1]): Promise<void> {
