@@ -1,0 +1,58 @@
+/**
+ * The keys that the race is about: few, so that every one of them is hot, and a family for each way in which values are kept fresh.
+ *
+ * - `plain` keys have no tags; their writers delete them.
+ * - `tagged` keys have three tags; their writers delete them or invalidate one of the tags.
+ * - `part` keys are invalidated by tag alone, because `page` keys are made of them: a page's load reads parts through the cache, and the page
+ *   carries the tags of its parts.
+ * - `through` keys are written through with `set`, one writer at a time, or deleted; they share a tag with others.
+ */
+const PLAIN = names('plain', 4)
+const TAGGED = names('tagged', 6)
+const PARTS = names('part', 4)
+const THROUGH = names('through', 3)
+const PAGES = names('page', 2)
+
+/** Keys with a version in the database. */
+export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH]
+
+/** Keys by family. */
+export const FAMILIES = { plain: PLAIN, tagged: TAGGED, part: PARTS, through: THROUGH, page: PAGES }
+
+/** What a page is made of. @param {string} page @returns {string[]} */
+export const partsOf = (page) => PARTS.filter((_, i) => Math.floor(i / 2) === Number(page.split(':')[1]))
+
+/** What a value is made of: the versioned keys whose state it shows. @param {string} key @returns {string[]} */
+export const sourcesOf = (key) => (key.startsWith('page:') ? partsOf(key) : [key])
+
+/** @param {string} key @returns {string[]} */
+export function tagsOf(key) {
+  const [family, number] = key.split(':')
+  const i = Number(number)
+  switch (family) {
+    case 'tagged':
+      return [`owner:${i % 2}`, `status:${i % 3}`, `item:${i}`]
+    case 'through':
+      return [`owner:${i % 2}`, `through:${i}`]
+    case 'part':
+      return [`shelf:${i % 2}`, `part:${i}`]
+    case 'page':
+      return [...new Set(partsOf(key).flatMap(tagsOf))]
+    default:
+      return []
+  }
+}
+
+/** Tags by which the keys of a family are invalidated, each with the keys of the family that carry it. @param {'tagged' | 'part'} family */
+export function tagged(family) {
+  const keys = FAMILIES[family]
+  return [...new Set(keys.flatMap(tagsOf))].map((tag) => ({
+    tag,
+    keys: keys.filter((key) => tagsOf(key).includes(tag)),
+  }))
+}
+
+/** @param {string} family @param {number} count */
+function names(family, count) {
+  return Array.from({ length: count }, (_, i) => `${family}:${i}`)
+}

@@ -1,0 +1,84 @@
+import { setTimeout } from 'node:timers/promises'
+import type { RedisServer } from '../support/redis-server.js'
+import type { Worker } from './fleet.js'
+
+/** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */
+const STOPPED_MS = 3_500
+
+/** What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. */
+export class Faults {
+  readonly counts: Record<string, number> = {}
+  private readonly under = new Set<Promise<void>>()
+  private next = 0
+
+  /**
+   * @param server the cache's
+   * @param worker a process of the fleet, undefined while it is being started again
+   */
+  constructor(
+    private readonly server: RedisServer,
+    private readonly worker: (number: number) => Worker | undefined,
+  ) {}
+
+  /** One fault every so many ms, until told to stop; then the last ones come to their end. */
+  async run(everyMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.inject()
+      await setTimeout(everyMs, undefined, { signal }).catch(() => undefined)
+    }
+    await Promise.all(this.under)
+  }
+
+  private async inject(): Promise<void> {
+    const round = Math.floor(this.next / CIRCLE.length)
+    const name = CIRCLE[this.next++ % CIRCLE.length]!
+    const worker = this.worker(round)
+    switch (name) {
+      case 'SIGKILL of a loading process':
+        // It ends itself at the start of its next load: at no other place can that be known for certain.
+        if (worker !== undefined) await worker.ask('die').catch(() => undefined)
+        break
+      case 'SIGKILL':
+        this.worker(round + 1)?.signal('SIGKILL')
+        break
+      case 'SIGSTOP past the lease':
+        this.stopFor(this.worker(round + 2))
+        break
+      case 'CLIENT KILL of data connections':
+        await this.server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+        break
+      case 'CLIENT KILL of tracking sessions':
+        await this.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+        break
+      case 'SCRIPT FLUSH':
+        await this.server.command('SCRIPT', 'FLUSH')
+        break
+      case 'DEL of the tag clock':
+        await this.server.command('DEL', 'vextrus@tags')
+        break
+      case 'CLIENT PAUSE 200 ms':
+        await this.server.command('CLIENT', 'PAUSE', 200)
+        break
+    }
+    this.counts[name] = (this.counts[name] ?? 0) + 1
+  }
+
+  private stopFor(worker: Worker | undefined): void {
+    if (worker === undefined) return
+    worker.signal('SIGSTOP')
+    const woken = setTimeout(STOPPED_MS).then(() => worker.signal('SIGCONT'))
+    this.under.add(woken)
+    void woken.finally(() => this.under.delete(woken))
+  }
+}
+
+const CIRCLE = [
+  'CLIENT KILL of data connections',
+  'DEL of the tag clock',
+  'SIGKILL of a loading process',
+  'SCRIPT FLUSH',
+  'CLIENT PAUSE 200 ms',
+  'CLIENT KILL of tracking sessions',
+  'SIGKILL',
+  'SIGSTOP past the lease',
+] as const

@@ -1,0 +1,173 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const START_DEADLINE_MS = 30_000
+
+/** The toolkit as it is published, or another build of it. */
+const entry = join(process.env['RACE_DIST'] ?? join(here, '..', '..', 'dist'), 'module', 'cache-entry.js')
+
+export interface WorkerOptions {
+  /** Shown in reports. */
+  readonly name: string
+  /** `naive`: the usual cache-aside instead of the toolkit. */
+  readonly mode: 'vextrus' | 'naive'
+  /** What the module is given. */
+  readonly redis: Readonly<Record<string, unknown>> & { readonly port: number }
+  /** Where versions live; none for a stampede. */
+  readonly databasePort?: number | undefined
+}
+
+/** What a worker tells unasked. */
+export interface WorkerEvents {
+  violation?(details: Violation): void
+  counts?(counts: Counts): void
+  /** It is about to be killed in the middle of its load; machine ms. */
+  dying?(at: number): void
+}
+
+export type Counts = Readonly<Record<string, number>>
+
+export interface Violation {
+  readonly operation: string
+  readonly saw: string
+  readonly key?: string
+  readonly demanded?: string
+  readonly actor?: string
+}
+
+/** One process of the fleet, started by {@link startWorker}. */
+export class Worker {
+  readonly exited: Promise<void>
+  private readonly asked = new Map<number, { resolve(output: unknown): void; reject(error: Error): void }>()
+  private count = 0
+  private output = ''
+
+  constructor(
+    readonly options: WorkerOptions,
+    private readonly process: ChildProcess,
+    private readonly events: WorkerEvents,
+  ) {
+    running.add(process)
+    const collect = (chunk: Buffer): void => {
+      this.output = (this.output + chunk.toString()).slice(-4_000)
+    }
+    process.stdout?.on('data', collect)
+    process.stderr?.on('data', collect)
+    process.on('message', (message) => this.hear(message as Message))
+    this.exited = new Promise((resolve) =>
+      process.once('exit', (code, signal) => {
+        running.delete(process)
+        for (const { reject } of this.asked.values()) {
+          reject(new WorkerGone(`${options.name} ended with ${signal ?? `exit code ${code}`}:\n${this.output}`))
+        }
+        this.asked.clear()
+        resolve()
+      }),
+    )
+  }
+
+  get pid(): number {
+    return this.process.pid!
+  }
+
+  get dead(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null
+  }
+
+  /** What it wrote to its console. */
+  get console(): string {
+    return this.output
+  }
+
+  /** Rejects with {@link WorkerGone} when the process ends before it answers. */
+  ask<T>(task: string, input: object = {}): Promise<T> {
+    const id = ++this.count
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, { resolve: resolve as (output: unknown) => void, reject })
+      this.process.send({ id, task, input }, (error) => {
+        if (error !== null && this.asked.delete(id)) reject(new WorkerGone(`${this.options.name} is gone`))
+      })
+    })
+  }
+
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.process.kill(signal)
+  }
+
+  async kill(): Promise<void> {
+    this.signal('SIGKILL')
+    await this.exited
+  }
+
+  /** Lets it leave in order, if it is still there. */
+  async close(): Promise<void> {
+    try {
+      await this.ask('close')
+    } catch (error) {
+      if (!(error instanceof WorkerGone)) throw error
+    }
+    await this.exited
+  }
+
+  private hear(message: Message): void {
+    if (message.event === 'violation') return this.events.violation?.(message.details)
+    if (message.event === 'counts') return this.events.counts?.(message.counts)
+    if (message.event === 'dying') return this.events.dying?.(message.at)
+    if (message.event !== undefined) return
+    const question = this.asked.get(message.id)
+    this.asked.delete(message.id)
+    if (message.error === undefined) question?.resolve(message.output)
+    else question?.reject(new Error(message.error))
+  }
+}
+
+/** The process ended before it answered. */
+export class WorkerGone extends Error {}
+
+/** Starts a process and waits until its cache is connected. */
+export async function startWorker(options: WorkerOptions, events: WorkerEvents = {}): Promise<Worker> {
+  if (options.mode === 'vextrus' && !existsSync(entry))
+    throw new Error(`The race runs on the compiled toolkit: run \`npm run build\` first (${entry} is missing)`)
+  const child = fork(
+    join(here, 'worker.mjs'),
+    [JSON.stringify({ ...options, entry: pathToFileURL(entry).href })],
+    // The parent may run under a test runner: its loaders are not for this process.
+    { execArgv: [], silent: true },
+  )
+  const worker = new Worker(options, child, events)
+  const ready = new Promise<void>((resolve) => {
+    const hear = (message: unknown): void => {
+      if ((message as Message).event !== 'ready') return
+      child.off('message', hear)
+      resolve()
+    }
+    child.on('message', hear)
+  })
+  const gone = worker.exited.then(() => {
+    throw new WorkerGone(`${options.name} did not start:\n${worker.console}`)
+  })
+  const deadline = setTimeout(() => child.kill('SIGKILL'), START_DEADLINE_MS)
+  try {
+    await Promise.race([ready, gone])
+  } finally {
+    clearTimeout(deadline)
+    gone.catch(() => undefined)
+  }
+  return worker
+}
+
+type Message =
+  | { readonly event: 'ready' }
+  | { readonly event: 'violation'; readonly details: Violation }
+  | { readonly event: 'counts'; readonly counts: Counts }
+  | { readonly event: 'dying'; readonly at: number }
+  | { readonly event?: undefined; readonly id: number; readonly output?: unknown; readonly error?: string }
+
+/** Workers end with their parent by themselves; a stopped one can't. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})

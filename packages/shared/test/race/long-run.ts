@@ -1,0 +1,32 @@
+import { parseArgs } from 'node:util'
+import { race, summary } from './race.js'
+
+/** The race from the command line. Answers the exit code. */
+export async function longRun(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seconds: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+      processes: { type: 'string', default: '4' },
+      actors: { type: 'string', default: '8' },
+      naive: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
+    },
+  })
+  const [seconds, seed, processes, actors] = [values.seconds, values.seed, values.processes, values.actors].map(Number)
+  const report = await race({
+    mode: values.naive ? 'naive' : 'vextrus',
+    seconds: seconds!,
+    seed: seed!,
+    processes: processes!,
+    actors: actors!,
+    faults: !values.naive && !values.quiet,
+    progress: (soFar) => console.log(summary(soFar)),
+  })
+  console.log(summary(report))
+  console.log('faults:', report.faults)
+  if (report.keysWithoutTtl.length > 0) console.log('keys without a TTL:', report.keysWithoutTtl)
+  for (const violation of report.violations) console.log('violation:', violation)
+  return report.violations.length > 0 || report.keysWithoutTtl.length > 0 ? 1 : 0
+}

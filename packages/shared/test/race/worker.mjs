@@ -1,0 +1,93 @@
+/**
+ * A process of the race: its own cache on the shared Redis, made by the module as any application makes it. It does what its parent asks
+ * over IPC, answers each question by number, and ends when the parent is gone.
+ *
+ * Its one argument is the JSON of a `WorkerOptions` of fleet.ts.
+ */
+import 'reflect-metadata'
+import { Module } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { Actor, settle, verify } from './actor.mjs'
+import { FAMILIES } from './catalogue.mjs'
+import { Database } from './database.mjs'
+import { NaiveCache } from './naive-cache.mjs'
+import { Seeded } from './seeded.mjs'
+import { stampede } from './stampede.mjs'
+import { Tally } from './tally.mjs'
+
+const REPORT_MS = 200
+
+const options = JSON.parse(process.argv[2])
+const tally = new Tally((event) => process.connected && process.send(event))
+const database = options.databasePort === undefined ? null : new Database(options.databasePort, options.name)
+const { cache, close } = options.mode === 'naive' ? naive() : await vextrus()
+const surroundings = { cache, database, tally, name: options.name }
+let running = false
+
+const tasks = {
+  /** Rounds of concurrent actors, until they are done or the parent says stop. */
+  async race({ actors, rounds, seed, path }) {
+    running = true
+    const reporting = setInterval(() => tally.report(cache.getStatistics()), REPORT_MS)
+    let left = rounds
+    const run = async (number) => {
+      const random = new Seeded(Seeded.seedOf(seed, ...path, number))
+      const actor = new Actor({ ...surroundings, random, name: `${options.name}/${number}` })
+      while (running && left-- > 0) {
+        if (!(await actor.round())) return
+        tally.count('rounds')
+      }
+    }
+    await Promise.all(Array.from({ length: actors }, (_, number) => run(number)))
+    clearInterval(reporting)
+    tally.report(cache.getStatistics())
+  },
+  async stop() {
+    running = false
+  },
+  async die() {
+    tally.dying = true
+  },
+  breakLocks: ({ owner }) => database.breakLocks(owner, FAMILIES.through),
+  settle: () => settle(surroundings),
+  async verify() {
+    await verify(surroundings)
+    tally.report(cache.getStatistics())
+  },
+  stampede: (plan) => stampede(cache, plan),
+  delete: ({ key }) => cache.delete(key),
+  async close() {
+    await close()
+    database?.close()
+    setImmediate(() => process.disconnect())
+  },
+}
+
+process.on('message', async ({ id, task, input }) => {
+  try {
+    process.send({ id, output: await tasks[task](input) })
+  } catch (error) {
+    process.send({ id, error: String(error?.stack ?? error) })
+  }
+})
+process.on('disconnect', () => process.exit())
+// A rejection that nobody handles is a defect of the toolkit or of the rig: it must not pass as silence.
+process.on('unhandledRejection', (reason) =>
+  tally.violation({ operation: 'unhandled rejection', saw: String(reason?.stack ?? reason) }),
+)
+process.send({ event: 'ready' })
+
+async function vextrus() {
+  const { RedisCacheModule, RedisCacheService } = await import(options.entry)
+  class Process {}
+  // Somebody injects the cache, as in any application: so the module connects at boot.
+  const user = { provide: 'user', useFactory: (cache) => cache, inject: [RedisCacheService] }
+  Module({ imports: [RedisCacheModule.forRoot({ ...options.redis, required: true })], providers: [user] })(Process)
+  const app = await NestFactory.createApplicationContext(Process, { logger: ['error', 'warn'], abortOnError: false })
+  return { cache: app.get(RedisCacheService), close: () => app.close() }
+}
+
+function naive() {
+  const cache = new NaiveCache(options.redis.port)
+  return { cache, close: () => cache.close() }
+}
