@@ -4,6 +4,7 @@ import type { Worker } from './fleet.js'
 
 /** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */
 const STOPPED_MS = 3_500
+const LOOK_MS = 50
 
 /** What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. */
 export class Faults {
@@ -20,18 +21,21 @@ export class Faults {
     private readonly worker: (number: number) => Worker | undefined,
   ) {}
 
-  /** One fault every so many ms, until told to stop; then the last ones come to their end. */
-  async run(everyMs: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.inject()
-      await setTimeout(everyMs, undefined, { signal }).catch(() => undefined)
+  /** One fault every so many rounds of the fleet, until told to stop; then the last ones come to their end. */
+  async run(rounds: () => number, every: number, signal: AbortSignal): Promise<void> {
+    for (let due = every; !signal.aborted;) {
+      if (rounds() >= due) {
+        await this.inject()
+        due += every
+      }
+      await setTimeout(LOOK_MS, undefined, { signal }).catch(() => undefined)
     }
     await Promise.all(this.under)
   }
 
   private async inject(): Promise<void> {
-    const round = Math.floor(this.next / CIRCLE.length)
-    const name = CIRCLE[this.next++ % CIRCLE.length]!
+    const round = Math.floor(this.next / FAULTS.length)
+    const name = FAULTS[this.next++ % FAULTS.length]!
     const worker = this.worker(round)
     switch (name) {
       case 'SIGKILL of a loading process':
@@ -72,7 +76,8 @@ export class Faults {
   }
 }
 
-const CIRCLE = [
+/** In the order in which they come. */
+export const FAULTS = [
   'CLIENT KILL of data connections',
   'DEL of the tag clock',
   'SIGKILL of a loading process',

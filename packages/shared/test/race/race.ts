@@ -32,7 +32,7 @@ export interface RaceReport {
   readonly keysWithoutTtl: readonly string[]
 }
 
-const FAULT_EVERY_MS = 1_000
+const FAULT_EVERY_ROUNDS = 400
 const MOST_SHOWN = 20
 
 /**
@@ -81,7 +81,7 @@ class Run {
     await Promise.all(this.lanes.map((lane) => lane.start()))
     const limit = seconds === undefined ? undefined : setTimeout(() => this.stop(), seconds * 1_000)
     const telling = progress === undefined ? undefined : setInterval(() => progress(this.soFar([])), progressMs)
-    const faulty = faults ? this.faults.run(FAULT_EVERY_MS, this.stopping.signal) : undefined
+    const faulty = faults ? this.faults.run(() => this.rounds, FAULT_EVERY_ROUNDS, this.stopping.signal) : undefined
     try {
       await Promise.all(this.lanes.map((lane) => lane.run()))
     } finally {
@@ -97,6 +97,10 @@ class Run {
   async end(): Promise<void> {
     this.stop()
     await Promise.all(this.lanes.map((lane) => lane.end()))
+  }
+
+  private get rounds(): number {
+    return this.lanes.reduce((sum, lane) => sum + lane.rounds, 0)
   }
 
   private stop(): void {
@@ -149,16 +153,20 @@ class Lane {
     this.worker = worker
   }
 
+  get rounds(): number {
+    return this.counts.reduce((sum, counts) => sum + (counts['rounds'] ?? 0), 0)
+  }
+
   /** Until the rounds are done, or {@link stop}. */
   async run(): Promise<void> {
     while (!this.stopped) {
-      const done = this.counts.reduce((sum, counts) => sum + (counts['rounds'] ?? 0), 0)
       const { actors, seed, rounds } = this.work
-      if (done >= rounds) return
+      const left = rounds - this.rounds
+      if (left <= 0) return
       try {
         await this.alive()
         if (this.stopped) return
-        await this.worker!.ask('race', { actors, rounds: rounds - done, seed, path: [this.number, this.generation] })
+        await this.worker!.ask('race', { actors, rounds: left, seed, path: [this.number, this.generation] })
         return
       } catch (error) {
         if (!(error instanceof WorkerGone)) throw error
