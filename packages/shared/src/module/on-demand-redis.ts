@@ -121,8 +121,4 @@ class WaitingShard implements Shard {
   serverNow(): number | undefined {
     return this.shard.serverNow()
   }
-
-  noteTime(serverMs: number): void {
-    this.shard.noteTime(serverMs)
-  }
 }

@@ -62,6 +62,7 @@ export class RedisShard implements Shard {
     return this.lastTime === undefined ? undefined : this.lastTime.serverMs + (this.clock.mono() - this.lastTime.at)
   }
 
+  /** Feeds {@link serverNow} with the server's answer to `TIME`. */
   noteTime(serverMs: number): void {
     this.lastTime = { serverMs, at: this.clock.mono() }
   }

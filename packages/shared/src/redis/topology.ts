@@ -39,8 +39,6 @@ export interface Shard {
    * Undefined before the first one.
    */
   serverNow(): number | undefined
-  /** Feeds {@link serverNow} with a `TIME` reply seen in an {@link Executed} of this shard. */
-  noteTime(serverMs: number): void
 }
 
 /** Where keys live. A standalone server is a topology of one shard. */

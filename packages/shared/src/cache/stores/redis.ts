@@ -35,7 +35,7 @@ const LARGEST_CLEAR_STEP = 2 ** 20
 /**
  * The port on Redis: every method is one pipeline on one connection, so its commands run in the order written here.
  *
- * Hits need no script (R6): MGET, the clock's delta and TIME. Scripts touch one key each, the fill two of one slot.
+ * Hits need no script and no TIME (R6): the entries and the clock's delta. Scripts touch one key each, the fill two of one slot.
  */
 export class RedisCacheStore implements CacheStore {
   /**
@@ -183,17 +183,15 @@ export class RedisCacheStore implements CacheStore {
   }
 
   private readCommands(keys: readonly string[], since: number | null): RedisCommand[] {
+    const entries = keys.map((key) => this.keyspace.entry(key))
     const commands: RedisCommand[] = []
-    for (let first = 0; first < keys.length; first += MGET_LIMIT) {
-      const chunk = keys.slice(first, first + MGET_LIMIT)
-      commands.push(
-        command(
-          'MGET',
-          chunk.map((key) => this.keyspace.entry(key)),
-        ),
-      )
+    if (entries.length === 1) commands.push(command('GET', entries))
+    else {
+      for (let first = 0; first < entries.length; first += MGET_LIMIT) {
+        commands.push(command('MGET', entries.slice(first, first + MGET_LIMIT)))
+      }
     }
-    commands.push(since === null ? this.tagCommand([]) : this.deltaCommand(since), TIME)
+    commands.push(since === null ? this.tagCommand([]) : this.deltaCommand(since))
     return commands
   }
 
@@ -204,18 +202,13 @@ export class RedisCacheStore implements CacheStore {
     first: number,
     epoch: string,
   ): ReadReply {
-    const entries: (StoredEntry | null)[] = []
-    const chunks = Math.ceil(keys.length / MGET_LIMIT)
-    for (let i = first; i < first + chunks; i++) {
-      for (const text of replies[i] as (string | null)[]) entries.push(text === null ? null : parseEnvelope(text))
-    }
-    const clock = replies[first + chunks]!
-    const nowMs = timeMs(replies[first + chunks + 1]!)
-    this.shard.noteTime(nowMs)
+    const last = replies.length - 1
+    const texts = replies.slice(first, last).flat() as (string | null)[]
+    const clock = replies[last]!
     return {
-      entries,
+      entries: texts.map((text) => (text === null ? null : parseEnvelope(text))),
       clock: since === null ? { ...tagReply(clock), tags: [], seqs: [], full: false, base: true } : deltaReply(clock),
-      nowMs,
+      nowMs: this.now(),
       epochs: keys.map(() => epoch),
     }
   }
@@ -247,20 +240,21 @@ export class RedisCacheStore implements CacheStore {
 
   /** The epoch that a write is sent under, and the server's time after which it must not land (R14). */
   private stamp(): { readonly e: string; readonly notAfter: number } {
-    const now = this.shard.serverNow()
     const { session } = this.shard
-    if (session === undefined || now === undefined) {
-      throw new CacheUnavailableError(`Redis at ${this.shard.id} is not connected; check \`host\`, \`port\` or \`url\``)
-    }
-    return { e: session.epoch, notAfter: Math.floor(now + this.deadlineMs) }
+    if (session === undefined) throw this.disconnected()
+    return { e: session.epoch, notAfter: Math.floor(this.now() + this.deadlineMs) }
   }
-}
 
-const TIME = command('TIME', [])
+  /** The server's clock, by its last `TIME`, which the heartbeat asks for. */
+  private now(): number {
+    const now = this.shard.serverNow()
+    if (now === undefined) throw this.disconnected()
+    return now
+  }
 
-function timeMs(reply: RedisReply): number {
-  const [seconds, micros] = reply as [string, string]
-  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
+  private disconnected(): CacheUnavailableError {
+    return new CacheUnavailableError(`Redis at ${this.shard.id} is not connected; check \`host\`, \`port\` or \`url\``)
+  }
 }
 
 /** ZMSCORE #g #s #f tags…; over RESP3 scores are numbers. */
