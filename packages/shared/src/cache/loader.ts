@@ -120,9 +120,9 @@ export class Loads {
     if (this.scope.has(key)) return { value: await this.call(caller.plan, caller.plan.newContext(), key) }
     const running = this.running.get(key)
     if (running !== undefined && !running.joinable) {
-      if (!caller.away) return null
+      // A read sent before the fill was answered could find no more than this one did.
       await running.settled
-      return this.join(key, caller)
+      return caller.away ? this.join(key, caller) : null
     }
     const load = running ?? new Load(key)
     const scope = new AsyncResource('VextrusLoad')

@@ -72,6 +72,8 @@ const THEMES: readonly Theme[] = [
     faults: { rate: 0.04, clockLoss: true },
     habits: (random) => only(random, ['a', 'b', 'c', 'e'], { load: 40, tag: 10, set: 10, clear: 10 }),
   },
+  // Writers that overtake each other's invalidations.
+  { habits: (random) => only(random, ['b', 'c', 'd', 'e'], { load: 20, get: 20, tag: 25, set: 20 }) },
   // Crowds at one key.
   { habits: (random) => only(random, [random.pick(['a', 'b', 'e'])], { load: 50, delete: 8, tag: 8, clear: 4 }) },
 ]
