@@ -1,3 +1,5 @@
+import type { Envelope } from '../kernel/codec/envelope.js'
+
 /**
  * The port: what the cache engine needs from storage.
  *
@@ -60,25 +62,8 @@ export interface WakeSource {
   listen(listener: (key: string | null) => void): () => void
 }
 
-/** An entry as it is stored. */
-export interface StoredEntry {
-  /** Generation in which its load began: 14 decimal digits. */
-  readonly g: string
-  /** Sequence of the tag clock when its load began. */
-  readonly s: number
-  /** Epoch of the shard it was written to. */
-  readonly e: string
-  /** Soft and hard expiry in the store's milliseconds. Equal without grace. */
-  readonly softAt: number
-  readonly hardAt: number
-  /** How long its load took, in ms; 0 for a `set`. */
-  readonly deltaMs: number
-  /** How the payload is written: `j` plain JSON, `t` JSON with typed values. */
-  readonly codec: string
-  readonly version: string | null
-  readonly tags: readonly string[]
-  readonly payload: string
-}
+/** An entry as it is stored: its header and its payload. */
+export type StoredEntry = Envelope
 
 /** An entry about to be stored; the store adds its expiries, and for a `set` its epoch, from its own clock. */
 export interface NewEntry {

@@ -10,11 +10,16 @@
  * and the tags, joined with `,` (`-`: none), whose odd characters are escaped.
  */
 export interface Envelope {
+  /** Generation of the tag clock when its load began. */
   readonly g: string
+  /** Sequence of the tag clock when its load began. */
   readonly s: number
+  /** Epoch of the server it was written to. */
   readonly e: string
+  /** Soft and hard expiry. Equal without grace. */
   readonly softAt: number
   readonly hardAt: number
+  /** How long its load took; 0 for a direct write. */
   readonly deltaMs: number
   readonly codec: string
   readonly version: string | null
