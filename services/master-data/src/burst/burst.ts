@@ -34,7 +34,7 @@ const SEED = 7
  */
 export async function sendBurst(
   url: string,
-  { requests = 3_000, longestMs = 4_000 }: BurstOptions = {},
+  { requests = 3_000, longestMs = 8_000 }: BurstOptions = {},
 ): Promise<BurstResult> {
   const client = new Client(url, CONNECTIONS)
   try {
