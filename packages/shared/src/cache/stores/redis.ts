@@ -92,11 +92,10 @@ export class RedisCacheStore implements CacheStore {
 
   async release(leases: readonly HeldLease[]): Promise<void> {
     await this.exec(
-      leases.flatMap(({ key, value }) => [
-        scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value]),
-        this.wakeCommand(key),
-      ]),
+      leases.map(({ key, value }) => scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value])),
     )
+    // Not beside it: a server that has to be sent the script would tell the waiters first, and they would find the lease still held.
+    await this.signal(leases.map(({ key }) => key))
   }
 
   async fill(fills: readonly Fill[], tags: readonly string[]): Promise<FillReply> {
@@ -156,13 +155,9 @@ export class RedisCacheStore implements CacheStore {
   }
 
   async clear(): Promise<void> {
-    const step = 1 + this.random.int(LARGEST_CLEAR_STEP)
-    const { replies } = await this.exec([
-      this.clockScript(),
-      // Sent twice it moves on twice, never back (R2); XX because a generation is only ever made by the clock's script.
-      command('ZADD', [this.keyspace.tags, 'XX', 'INCR', step, '#g']),
-    ])
-    if (replies[1] === null) throw new CacheUnavailableError('the tag clock was lost while clearing; call again')
+    // A second time where the server had to be sent the script first, and so made the clock after the other command had looked for it.
+    if (!(await this.nextGeneration()) && !(await this.nextGeneration()))
+      throw new CacheUnavailableError('the tag clock was lost while clearing; call again')
     await this.exec([command('SET', [this.keyspace.clearMarker, '1', 'PX', CLEAR_MARKER_MS])])
   }
 
@@ -236,6 +231,17 @@ export class RedisCacheStore implements CacheStore {
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) throw error
     }
+  }
+
+  /** Moves `#g` on. False: there was no clock. */
+  private async nextGeneration(): Promise<boolean> {
+    const step = 1 + this.random.int(LARGEST_CLEAR_STEP)
+    const { replies } = await this.exec([
+      this.clockScript(),
+      // Sent twice it moves on twice, never back (R2); XX because a generation is only ever made by the clock's script.
+      command('ZADD', [this.keyspace.tags, 'XX', 'INCR', step, '#g']),
+    ])
+    return replies[1] !== null
   }
 
   /** The epoch that a write is sent under, and the server's time after which it must not land (R14). */
