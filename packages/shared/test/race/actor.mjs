@@ -41,9 +41,14 @@ export class Actor {
   }
 
   async run(operation) {
-    if (READ_NAMES.has(operation)) return this.read(operation)
-    await this[operation]()
-    this.tally.count(operation)
+    try {
+      if (READ_NAMES.has(operation)) return await this.read(operation)
+      await this[operation]()
+      this.tally.count(operation)
+    } catch (error) {
+      // Neither a load that failed nor an invalidation that was refused: those are met where they belong.
+      this.tally.violation({ operation, saw: String(error?.stack ?? error), actor: this.name })
+    }
   }
 
   async read(operation) {
@@ -57,8 +62,8 @@ export class Actor {
     try {
       values = await this[operation](keys)
     } catch (error) {
-      if (!(error instanceof LoadFailed)) throw error
-      return this.tally.count('loadErrors')
+      if (error instanceof LoadFailed) return this.tally.count('loadErrors')
+      throw error
     }
     this.tally.count(operation)
     keys.forEach((key, i) =>
@@ -300,7 +305,7 @@ const WRITES = /** @type {const} */ ([
   [25, 'invalidateOne'],
   [10, 'invalidateBulk'],
   [24, 'writeThrough'],
-  [1, 'clear'],
+  [3, 'clear'],
 ])
 
 const READ_NAMES = new Set(READS.map(([, name]) => name))

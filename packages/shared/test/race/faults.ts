@@ -1,9 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import type { RedisServer } from '../support/redis-server.js'
 import type { Worker } from './fleet.js'
+import type { Network } from './network.js'
 
 /** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */
 const STOPPED_MS = 3_500
+/** Longer than a command is waited for: what was sent arrives after its caller has given it up. */
+const HELD_MS = 700
 const LOOK_MS = 50
 
 /** What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. */
@@ -15,10 +18,12 @@ export class Faults {
   /**
    * @param server the cache's
    * @param worker a process of the fleet, undefined while it is being started again
+   * @param network its way to the cache's server
    */
   constructor(
     private readonly server: RedisServer,
     private readonly worker: (number: number) => Worker | undefined,
+    private readonly network: (number: number) => Network,
   ) {}
 
   /** One fault every so many rounds of the fleet, until told to stop; then the last ones come to their end. */
@@ -47,6 +52,16 @@ export class Faults {
         break
       case 'SIGSTOP past the lease':
         this.stopFor(this.worker(round + 2))
+        break
+      case 'network held for 700 ms':
+        this.network(round + 1).holdFor(HELD_MS)
+        break
+      case 'network cut':
+        this.network(round + 2).cut()
+        break
+      case 'network held, then cut':
+        this.network(round + 3).holdFor(HELD_MS / 2)
+        this.network(round + 3).cut()
         break
       case 'CLIENT KILL of data connections':
         await this.server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
@@ -80,9 +95,12 @@ export class Faults {
 export const FAULTS = [
   'CLIENT KILL of data connections',
   'DEL of the tag clock',
+  'network held for 700 ms',
   'SIGKILL of a loading process',
   'SCRIPT FLUSH',
+  'network cut',
   'CLIENT PAUSE 200 ms',
+  'network held, then cut',
   'CLIENT KILL of tracking sessions',
   'SIGKILL',
   'SIGSTOP past the lease',

@@ -1,6 +1,9 @@
+import { setTimeout } from 'node:timers/promises'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { SeededRandom } from '../support/seeded-random.js'
 import { Faults } from './faults.js'
 import { type Counts, startWorker, type Violation, type Worker, WorkerGone, type WorkerOptions } from './fleet.js'
+import { Network } from './network.js'
 
 export interface RaceOptions {
   readonly seed: number
@@ -43,11 +46,18 @@ const MOST_SHOWN = 20
 export async function race(options: RaceOptions): Promise<RaceReport> {
   const cacheServer = await startRedis()
   const databaseServer = await startRedis()
-  const run = new Run(options, cacheServer, databaseServer)
+  const { processes = 4, seed } = options
+  const networks = await Promise.all(
+    Array.from({ length: processes }, (_, number) =>
+      Network.to(cacheServer.port, new SeededRandom(seed + 1_000 * number)),
+    ),
+  )
+  const run = new Run(options, cacheServer, databaseServer, networks)
   try {
     return await run.report()
   } finally {
     await run.end()
+    await Promise.all(networks.map((network) => network.stop()))
     await Promise.all([cacheServer.stop(), databaseServer.stop()])
   }
 }
@@ -63,23 +73,27 @@ class Run {
     private readonly options: RaceOptions,
     private readonly cacheServer: RedisServer,
     databaseServer: RedisServer,
+    networks: readonly Network[],
   ) {
-    const { processes = 4, actors = 8, seed, mode, rounds = Number.MAX_SAFE_INTEGER } = options
-    const worker = { mode, redis: { port: cacheServer.port }, databasePort: databaseServer.port }
-    this.lanes = Array.from(
-      { length: processes },
-      (_, number) =>
-        new Lane(number, worker, { actors, seed, rounds: Math.ceil(rounds / processes) }, (violation) => {
-          if (this.violations.length < MOST_SHOWN) this.violations.push(violation)
-        }),
+    const { actors = 8, seed, mode, rounds = Number.MAX_SAFE_INTEGER } = options
+    const lanes = networks.length
+    this.lanes = networks.map(({ port }, number) => {
+      const worker = { mode, redis: { port }, databasePort: databaseServer.port }
+      return new Lane(number, worker, { actors, seed, rounds: Math.ceil(rounds / lanes) }, (violation) => {
+        if (this.violations.length < MOST_SHOWN) this.violations.push(violation)
+      })
+    })
+    this.faults = new Faults(
+      cacheServer,
+      (number) => this.lanes[number % lanes]!.worker,
+      (number) => networks[number % lanes]!,
     )
-    this.faults = new Faults(cacheServer, (number) => this.lanes[number % processes]!.worker)
   }
 
   async report(): Promise<RaceReport> {
     const { seconds, faults = false, progress, progressMs = 10_000 } = this.options
     await Promise.all(this.lanes.map((lane) => lane.start()))
-    const limit = seconds === undefined ? undefined : setTimeout(() => this.stop(), seconds * 1_000)
+    const limit = seconds === undefined ? undefined : globalThis.setTimeout(() => this.stop(), seconds * 1_000)
     const telling = progress === undefined ? undefined : setInterval(() => progress(this.soFar([])), progressMs)
     const faulty = faults ? this.faults.run(() => this.rounds, FAULT_EVERY_ROUNDS, this.stopping.signal) : undefined
     try {
@@ -134,6 +148,7 @@ class Lane {
   private generation = 0
   private stopped = false
   private failures = 0
+  private diedAt = 0
 
   constructor(
     private readonly number: number,
@@ -149,7 +164,11 @@ class Lane {
       { ...this.options, name },
       { violation: this.onViolation, counts: (counts) => (this.counts[generation] = counts) },
     )
-    if (generation > 0) await worker.ask('breakLocks', { owner: `process ${this.number}.${generation - 1}` })
+    if (generation > 0) {
+      // What its predecessor has sent may be on its way for a while: its locks must outlive that.
+      await setTimeout(Math.max(0, this.diedAt + IN_FLIGHT_MS - performance.now()))
+      await worker.ask('breakLocks', { owner: `process ${this.number}.${generation - 1}` })
+    }
     this.worker = worker
   }
 
@@ -171,6 +190,7 @@ class Lane {
       } catch (error) {
         if (!(error instanceof WorkerGone)) throw error
         this.worker = undefined
+        this.diedAt = performance.now()
       }
     }
   }
@@ -199,6 +219,7 @@ class Lane {
 
 /** Starts that may fail in a run, one after the other: beyond it something is wrong. */
 const MOST_FAILED_STARTS = 50
+const IN_FLIGHT_MS = 1_500
 
 function ifGone(error: unknown): void {
   if (!(error instanceof WorkerGone)) throw error
