@@ -153,14 +153,16 @@ export class RedisCacheService {
    * @throws InvalidKeyError, InvalidDurationError, SerializationError, LoaderResultError, and whatever `load` throws
    */
   async getOrSetMany<K, T>(items: readonly K[], options: GetOrSetManyOptions<K, T>): Promise<(T | null)[]> {
-    const many = new ManyLoads(options.load, (keys, work) => this.loads.runInside(keys, work))
+    // All of them first: a `key` that throws, or answers what can't be one, must not leave loads behind.
+    const keys = items.map((item) => options.key(item))
+    for (const key of keys) assertKey(key)
+    const many = new ManyLoads(options.load, (loaded, work) => this.loads.runInside(loaded, work))
     const byKey = new Map<string, Promise<T | null>>()
     const { ttl, tags, cacheNull } = options
-    const answers = items.map((item) => {
-      const key = options.key(item)
+    const answers = keys.map((key, i) => {
       let answer = byKey.get(key)
       if (answer === undefined) {
-        answer = this.getOrSet<T | null>(key, () => many.load(key, item), {
+        answer = this.getOrSet<T | null>(key, () => many.load(key, items[i]!), {
           ttl,
           tags,
           cacheNull,

@@ -1,0 +1,67 @@
+import type { CacheStore } from '../../src/cache/cache-store.js'
+import { RedisCacheService } from '../../src/cache/cache.js'
+import type { CacheDependencies, CacheOptions } from '../../src/cache/options.js'
+import { DeliveryStore } from './delivery-store.js'
+import { memoryBackend, redisBackend, type StoreBackend } from './store-backends.js'
+
+/** Caches as several processes have them: each with a client of its own on one server. */
+export interface CacheBackend {
+  readonly stores: StoreBackend
+  /** Two processes on a prefix of their own. */
+  caches(options?: CacheOptions, surroundings?: CacheDependencies): Promise<CachePair>
+  close(): Promise<void>
+}
+
+export interface CachePair {
+  readonly one: RedisCacheService
+  readonly other: RedisCacheService
+  readonly prefix: string
+  /** The store as `one` has it. */
+  readonly store: SwitchedStore
+}
+
+/** A store that can be away: every call then rejects, and nothing happens. */
+export class SwitchedStore extends DeliveryStore {
+  away = false
+  /** Calls so far, by operation. */
+  readonly calls: string[] = []
+
+  constructor(inner: CacheStore) {
+    super(inner, (call) => {
+      this.calls.push(call.operation)
+      if (this.away) call.giveUp()
+      else call.deliver()
+    })
+  }
+}
+
+export async function memoryCaches(): Promise<CacheBackend> {
+  const stores = await memoryBackend()
+  return backend(stores, { clock: stores.clock })
+}
+
+export async function redisCaches(): Promise<CacheBackend> {
+  return backend(await redisBackend(), {})
+}
+
+function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBackend {
+  const caches: RedisCacheService[] = []
+  let prefixes = 0
+  return {
+    stores,
+    async caches(options, surroundings) {
+      const prefix = `test${++prefixes}:`
+      const [store, second] = [new SwitchedStore(await stores.store(prefix)), await stores.store(prefix)]
+      const settings = { jitter: 0, ...options }
+      const [one, other] = [store, second].map(
+        (each) => new RedisCacheService(each, settings, { ...defaults, ...surroundings }),
+      ) as [RedisCacheService, RedisCacheService]
+      caches.push(one, other)
+      return { one, other, prefix, store }
+    },
+    async close() {
+      await Promise.all(caches.map((cache) => cache.close()))
+      await stores.close()
+    },
+  }
+}
