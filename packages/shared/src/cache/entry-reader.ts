@@ -17,12 +17,15 @@ interface Request {
   readonly key: string
   readonly answer: (found: Found) => void
   readonly fail: (defect: unknown) => void
+  /** Another caller of the same key, who shares this read. */
+  next: Request | undefined
 }
 
 /**
  * Reads of entries, judged: one round trip a tick for all callers (R6), a second one only for tags never seen before (R4).
  *
  * Callers of one key share a read while it is unsent. A read that fails answers `away`; whoever reads never sees the store's errors.
+ * The path of every hit: it makes no list or closure for a single request.
  */
 export class EntryReader {
   private readonly batch = new TickBatch<Request>((requests) => this.flush(requests), { patient: true })
@@ -34,37 +37,28 @@ export class EntryReader {
   ) {}
 
   read(key: string): Promise<Found> {
-    return new Promise((answer, fail) => this.batch.add({ key, answer, fail }))
+    return new Promise((answer, fail) => this.batch.add({ key, answer, fail, next: undefined }))
   }
 
   private async flush(requests: Request[]): Promise<void> {
-    const byKey = new Map<string, Request[]>()
-    for (const request of requests) {
-      const same = byKey.get(request.key)
-      if (same === undefined) byKey.set(request.key, [request])
-      else same.push(request)
-    }
-    const keys = [...byKey.keys()]
+    const { keys, firsts } = byKey(requests)
     const since = this.clock.since
-    const answer = (i: number, found: Found) => {
-      for (const request of byKey.get(keys[i]!)!) request.answer(found)
-    }
     try {
       const reply = await this.store.read(keys, since === null ? null : since.s)
-      const verdicts = judgeAll(this.clock, reply, since)
+      const reading = this.clock.apply(reply.clock, since)
       const unknown: number[] = []
       for (let i = 0; i < keys.length; i++) {
-        if (verdicts[i] === 'unknown') unknown.push(i)
-        else answer(i, found(reply, i, verdicts[i] === 'valid'))
+        const entry = reply.entries[i]!
+        const verdict = entry === null ? 'invalid' : this.clock.judge(entry, reading, reply.epochs[i]!, reply.nowMs)
+        if (verdict === 'unknown') unknown.push(i)
+        else answer(firsts[i], { entry: verdict === 'valid' ? entry : null, nowMs: reply.nowMs, away: false })
       }
-      if (unknown.length > 0) {
-        const valid = await lookUp(
-          this.store,
-          this.clock,
-          unknown.map((i) => reply.entries[i]!),
-        )
-        unknown.forEach((i, n) => answer(i, found(reply, i, valid[n]!)))
-      }
+      if (unknown.length === 0) return
+      const entries = unknown.map((i) => reply.entries[i]!)
+      const valid = await lookUp(this.store, this.clock, entries)
+      unknown.forEach((i, n) =>
+        answer(firsts[i], { entry: valid[n]! ? entries[n]! : null, nowMs: reply.nowMs, away: false }),
+      )
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.fail(error))
       this.onError(error)
@@ -73,13 +67,30 @@ export class EntryReader {
   }
 }
 
-export const AWAY: Found = Object.freeze({ entry: null, nowMs: 0, away: true })
+/** The keys of a list, each once, and for each the first request of a chain. */
+function byKey(requests: readonly Request[]): { keys: string[]; firsts: Request[] } {
+  const known = new Map<string, Request>()
+  const keys: string[] = []
+  const firsts: Request[] = []
+  for (const request of requests) {
+    const first = known.get(request.key)
+    if (first === undefined) {
+      known.set(request.key, request)
+      keys.push(request.key)
+      firsts.push(request)
+    } else {
+      request.next = first.next
+      first.next = request
+    }
+  }
+  return { keys, firsts }
+}
 
-const found = (reply: ReadReply, i: number, valid: boolean): Found => ({
-  entry: valid ? reply.entries[i]! : null,
-  nowMs: reply.nowMs,
-  away: false,
-})
+function answer(first: Request | undefined, found: Found): void {
+  for (let request = first; request !== undefined; request = request.next) request.answer(found)
+}
+
+export const AWAY: Found = Object.freeze({ entry: null, nowMs: 0, away: true })
 
 /** Takes in the reply's clock and judges its entries, in one synchronous step: the table may only be as new as the entries or newer. */
 export function judgeAll(

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { ClockReply, StoredEntry, TagReply } from './cache-store.js'
 
 /**
@@ -16,12 +15,10 @@ export class TagClock {
   private g: string | null = null
   private s = 0
   private f = 0
-  private readonly marks: LRUCache<string, number>
+  private readonly marks = new Map<string, number>()
 
   /** @param maxTags how many marks are remembered; forgetting one costs a look-up, never a wrong answer. */
-  constructor(maxTags: number) {
-    this.marks = new LRUCache({ max: maxTags })
-  }
+  constructor(private readonly maxTags: number) {}
 
   /** What to ask the next delta with; null asks for a base. */
   get since(): Since | null {
@@ -90,7 +87,10 @@ export class TagClock {
   /** A look-up may have seen a mark that an older delta, handed on later, has not. */
   private mark(tag: string, seq: number): void {
     const known = this.marks.get(tag)
-    if (known === undefined || known < seq) this.marks.set(tag, seq)
+    if (known !== undefined && known >= seq) return
+    // The oldest goes first: an LRU would make each hit pay for its order.
+    if (known === undefined && this.marks.size >= this.maxTags) this.marks.delete(this.marks.keys().next().value!)
+    this.marks.set(tag, seq)
   }
 
   private adopt(g: string, s: number, f: number): void {

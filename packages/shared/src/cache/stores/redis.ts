@@ -198,10 +198,15 @@ export class RedisCacheStore implements CacheStore {
     epoch: string,
   ): ReadReply {
     const last = replies.length - 1
-    const texts = replies.slice(first, last).flat() as (string | null)[]
+    const entries: (StoredEntry | null)[] = []
+    for (let i = first; i < last; i++) {
+      const texts = replies[i] as string | null | (string | null)[]
+      if (Array.isArray(texts)) for (const text of texts) entries.push(text === null ? null : parseEnvelope(text))
+      else entries.push(texts === null ? null : parseEnvelope(texts))
+    }
     const clock = replies[last]!
     return {
-      entries: texts.map((text) => (text === null ? null : parseEnvelope(text))),
+      entries,
       clock: since === null ? { ...tagReply(clock), tags: [], seqs: [], full: false, base: true } : deltaReply(clock),
       nowMs: this.now(),
       epochs: keys.map(() => epoch),
