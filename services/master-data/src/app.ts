@@ -58,11 +58,18 @@ export async function startService(
   }
   const running = app
   let closing: Promise<void> | undefined
+  const end = async (): Promise<void> => {
+    try {
+      await close(running)
+    } finally {
+      await embedded?.stop()
+    }
+  }
   return {
     app: running,
     url: (await running.getUrl()).replace('[::1]', 'localhost'),
     queryLog,
-    close: () => (closing ??= close(running).finally(() => embedded?.stop())),
+    close: () => (closing ??= end()),
   }
 }
 

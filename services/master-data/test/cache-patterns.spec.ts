@@ -388,7 +388,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
           ({ code }) => code === 'EUR',
         )?.name
       expect(await euro()).not.toBe(name)
-      job.fireOnTick()
+      await job.fireOnTick()
       await until('the list is refreshed', async () => (await euro()) === name)
       await expectHit('/currencies')
     })
