@@ -70,14 +70,14 @@ describe('what a process knows of the clock (R3)', () => {
 
   it('is not kept when the generation moves: the marks of the new one count from its own sequence', async () => {
     const world = new MemoryWorld()
-    const [one, other] = [await world.knowing('x', 'y'), world.process()]
-    await other.cache.invalidateByTag(['x', 'y'])
+    const [one, other] = [await world.knowing('x'), world.process()]
+    for (let i = 0; i < 4; i++) await other.cache.invalidateByTag('z')
     await one.cache.get('known')
     loseClock(world.space)
-    // The new clock has come to the old one's sequence, with marks below it.
-    await other.cache.invalidateByTag('x')
+    // The mark of x in the new clock lies below the sequence that this process had reached in the old one, and the new one goes beyond it.
     await world.stored('k', 'old', 'x')
     await other.cache.invalidateByTag('x')
+    for (let i = 0; i < 8; i++) await other.cache.invalidateByTag('z')
     await one.cache.get('nothing')
     expect(await one.cache.get('k')).toBeNull()
   })
@@ -178,11 +178,14 @@ describe('the look-up of a tag (R4)', () => {
 
   it('of a tag whose mark was dropped judges by the floor, now and from the table later', async () => {
     const world = new MemoryWorld()
-    const [one, other] = [world.process(), world.process({ maxTags: 100 })]
+    const [one, other] = [world.process({ maxTags: 100 }), world.process({ maxTags: 100 })]
     await world.stored('k', 'old', 'x')
+    await one.cache.get('k')
+    // This process sees the mark of x, and forgets it for a hundred others; the clock drops it too, below all that is asked for again.
     await other.cache.invalidateByTag('x')
+    await one.cache.get('nothing')
     await other.cache.invalidateByTag(Array.from({ length: 100 }, (_, i) => `t${i}`))
-    for (let i = 0; i < 10; i++) await other.cache.invalidateByTag('t99')
+    await one.cache.get('nothing')
     await world.stored('new', 'new', 'x')
     for (let i = 0; i < 2; i++) expect(await one.cache.getMany(['k', 'new'])).toEqual([null, 'new'])
   })

@@ -8,12 +8,39 @@ import { CALM, type Faults, World } from './world.js'
 export type Happened = Record<string, number>
 
 /** One run, decided by its seed. Throws what broke a promise, with the seed and what led to it. */
-export async function simulate(seed: number): Promise<Happened> {
+export function simulate(seed: number): Promise<Happened> {
+  return traced(seed, (trace) => {
+    const random = new SeededRandom(-seed)
+    const theme = random.pick(THEMES)
+    return once(seed, random, { ...faults(random), ...theme.faults }, theme.habits(random), trace)
+  })
+}
+
+/** A run in which nothing goes wrong and nobody writes: whatever the order of the messages, each key is loaded once (P3). */
+export function simulateLoads(seed: number): Promise<Happened> {
+  return traced(seed, async (trace) => {
+    const random = new SeededRandom(-seed)
+    const habits = {
+      ...only(
+        random,
+        CATALOGUE.map(({ name }) => name),
+        { load: 1 },
+      ),
+      reliable: true as const,
+    }
+    const happened = await once(seed, random, { ...CALM }, habits, trace)
+    const twice = Object.entries(happened).find(([kind, times]) => kind.startsWith('loads of ') && times > 1)
+    if (twice !== undefined) throw new Error(`${twice.join(': ')}`)
+    return happened
+  })
+}
+
+async function traced(seed: number, run: (trace: string[] | null) => Promise<Happened>): Promise<Happened> {
   try {
-    return await once(seed, null)
+    return await run(null)
   } catch {
     const trace: string[] = []
-    await once(seed, trace).catch((cause: unknown) => {
+    await run(trace).catch((cause: unknown) => {
       const what = cause instanceof Error ? cause.message : String(cause)
       throw new Error(`seed ${seed}: ${what}\n${trace.slice(-LAST_STEPS).join('\n')}`, { cause })
     })
@@ -21,22 +48,25 @@ export async function simulate(seed: number): Promise<Happened> {
   }
 }
 
-async function once(seed: number, trace: string[] | null): Promise<Happened> {
-  const random = new SeededRandom(-seed)
-  const theme = random.pick(THEMES)
-  const world = new World(seed, 2 + random.int(2), { ...faults(random), ...theme.faults }, trace)
+async function once(
+  seed: number,
+  random: SeededRandom,
+  faults: Faults,
+  habits: Habits,
+  trace: string[] | null,
+): Promise<Happened> {
+  const world = new World(seed, 2 + random.int(2), faults, trace)
   const model = new Model(world)
-  const habits = theme.habits(random)
   const callers = 1 + random.int(3)
   const clients = world.processes.flatMap((process) =>
     Array.from({ length: callers }, (_, i) => new Client(world, model, process, habits, i + 1)),
   )
   const operations = 4 + random.int(6)
   await world.run(Promise.all(clients.map((client) => client.run(operations))))
+  for (const { cache } of world.processes) world.count('hits', cache.getStatistics().hits)
   world.calm()
   await world.run(atRest(world, model))
   model.check()
-  for (const { cache } of world.processes) world.count('hits', cache.getStatistics().hits)
   return world.happened
 }
 
