@@ -358,6 +358,19 @@ describe('the end of an epoch (R20)', () => {
     expect(two.port.opened).toHaveLength(2)
   })
 
+  it.each([0, 1])(
+    'leaves everything as fresh as the session with the oldest proof, whichever that is: %i',
+    async (slow) => {
+      const two = master('two:2')
+      source = sourceOf(one, two)
+      await started()
+      const proven = source.validFrom()
+      ;[one, two][slow]!.port.last.autoPong = false
+      await clock.advance(1_000)
+      expect(source.validFrom()).toBe(proven)
+    },
+  )
+
   it('is published as an event with its reason', async () => {
     await started()
     const reasons: string[] = []
