@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
-import { type Edit, MUTANTS } from './mutants.js'
+import { type Edit, type Mutant, MUTANTS } from './mutants.js'
 
 /** The configuration of the package's tests, with the mutant named by VEXTRUS_MUTANT in their source. Without it: none. */
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
 const name = process.env['VEXTRUS_MUTANT']
-const mutant = MUTANTS.find((each) => each.name === name)
+const mutant: Mutant | undefined = MUTANTS.find((each) => each.name === name)
 if (name !== undefined && mutant === undefined) throw new Error(`no mutant is called '${name}'`)
 
 export default defineConfig({
