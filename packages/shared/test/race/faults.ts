@@ -7,7 +7,6 @@ import type { Network } from './network.js'
 const STOPPED_MS = 3_500
 /** Longer than a command is waited for: what was sent arrives after its caller has given it up. */
 const HELD_MS = 700
-const LOOK_MS = 50
 
 /** What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. */
 export class Faults {
@@ -26,19 +25,8 @@ export class Faults {
     private readonly network: (number: number) => Network,
   ) {}
 
-  /** One fault every so many rounds of the fleet, until told to stop; then the last ones come to their end. */
-  async run(rounds: () => number, every: number, signal: AbortSignal): Promise<void> {
-    for (let due = every; !signal.aborted;) {
-      if (rounds() >= due) {
-        await this.inject()
-        due += every
-      }
-      await setTimeout(LOOK_MS, undefined, { signal }).catch(() => undefined)
-    }
-    await Promise.all(this.under)
-  }
-
-  private async inject(): Promise<void> {
+  /** The next one. */
+  async inject(): Promise<void> {
     const round = Math.floor(this.next / FAULTS.length)
     const name = FAULTS[this.next++ % FAULTS.length]!
     const worker = this.worker(round)
@@ -80,6 +68,11 @@ export class Faults {
         break
     }
     this.counts[name] = (this.counts[name] ?? 0) + 1
+  }
+
+  /** When none is under way any more. */
+  async over(): Promise<void> {
+    await Promise.all(this.under)
   }
 
   private stopFor(worker: Worker | undefined): void {

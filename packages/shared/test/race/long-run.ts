@@ -9,7 +9,7 @@ export async function longRun(args: string[]): Promise<number> {
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
       processes: { type: 'string', default: '4' },
-      actors: { type: 'string', default: '8' },
+      actors: { type: 'string', default: '16' },
       naive: { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
     },

@@ -10,12 +10,12 @@ describe('four processes that read and write the same keys', () => {
     'never read a value that an acknowledged invalidation has overtaken, whatever befalls them',
     { timeout: 120_000 },
     async () => {
-      const report = await race({ seed, mode: 'vextrus', rounds: 10_000, seconds: 60, faults: true })
+      const report = await race({ seed, mode: 'vextrus', rounds: 5_000, seconds: 60, faults: true })
       console.log(`race: ${summary(report)}`)
       expect(report.violations, `seed ${seed}`).toEqual([])
       expect(report.keysWithoutTtl).toEqual([])
       // It was a race: enough rounds, and values that came from the cache.
-      expect(report.counts['rounds']).toBeGreaterThanOrEqual(9 * 400)
+      expect(report.counts['rounds']).toBeGreaterThan(3_000)
       expect(report.counts['hits']).toBeGreaterThan(report.counts['misses']! / 4)
       expect(Object.keys(report.faults).sort()).toEqual([...FAULTS].sort())
     },

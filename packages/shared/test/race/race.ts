@@ -8,14 +8,14 @@ import { Network } from './network.js'
 export interface RaceOptions {
   readonly seed: number
   readonly mode: 'vextrus' | 'naive'
-  /** Ends after this many rounds of the whole fleet. @default no limit */
+  /** Ends when the whole fleet has had this many rounds. @default no limit */
   readonly rounds?: number
   /** Ends after this many seconds. @default no limit */
   readonly seconds?: number
   readonly faults?: boolean
   /** @default 4 */
   readonly processes?: number
-  /** Concurrent users in each process. @default 8 */
+  /** Concurrent users in each process. @default 16 */
   readonly actors?: number
   /** Told what there is so far, every `progressMs`. */
   readonly progress?: (report: RaceReport) => void
@@ -35,7 +35,9 @@ export interface RaceReport {
   readonly keysWithoutTtl: readonly string[]
 }
 
-const FAULT_EVERY_ROUNDS = 400
+/** A fault every so many rounds, so that a slow machine has as many of them. */
+const FAULT_EVERY_ROUNDS = 220
+const LOOK_MS = 50
 const MOST_SHOWN = 20
 
 /**
@@ -67,7 +69,7 @@ class Run {
   private readonly lanes: Lane[]
   private readonly violations: Violation[] = []
   private readonly faults: Faults
-  private readonly stopping = new AbortController()
+  private stopped = false
 
   constructor(
     private readonly options: RaceOptions,
@@ -75,11 +77,11 @@ class Run {
     databaseServer: RedisServer,
     networks: readonly Network[],
   ) {
-    const { actors = 8, seed, mode, rounds = Number.MAX_SAFE_INTEGER } = options
+    const { actors = 16, seed, mode } = options
     const lanes = networks.length
     this.lanes = networks.map(({ port }, number) => {
       const worker = { mode, redis: { port }, databasePort: databaseServer.port }
-      return new Lane(number, worker, { actors, seed, rounds: Math.ceil(rounds / lanes) }, (violation) => {
+      return new Lane(number, worker, { actors, seed }, (violation) => {
         if (this.violations.length < MOST_SHOWN) this.violations.push(violation)
       })
     })
@@ -91,18 +93,15 @@ class Run {
   }
 
   async report(): Promise<RaceReport> {
-    const { seconds, faults = false, progress, progressMs = 10_000 } = this.options
+    const { progress, progressMs = 10_000 } = this.options
     await Promise.all(this.lanes.map((lane) => lane.start()))
-    const limit = seconds === undefined ? undefined : globalThis.setTimeout(() => this.stop(), seconds * 1_000)
     const telling = progress === undefined ? undefined : setInterval(() => progress(this.soFar([])), progressMs)
-    const faulty = faults ? this.faults.run(() => this.rounds, FAULT_EVERY_ROUNDS, this.stopping.signal) : undefined
     try {
-      await Promise.all(this.lanes.map((lane) => lane.run()))
+      await Promise.all([this.watch(), ...this.lanes.map((lane) => lane.run())])
     } finally {
-      clearTimeout(limit)
       clearInterval(telling)
       this.stop()
-      await faulty
+      await this.faults.over()
     }
     await this.rest()
     return this.soFar(await this.cacheServer.scanKeysWithoutTtl(['vextrus@tags']))
@@ -117,8 +116,23 @@ class Run {
     return this.lanes.reduce((sum, lane) => sum + lane.rounds, 0)
   }
 
+  /** Lets the fleet run until it has had its rounds or its time, with the faults that are due. */
+  private async watch(): Promise<void> {
+    const { rounds = Infinity, seconds = Infinity, faults = false } = this.options
+    const until = performance.now() + seconds * 1_000
+    let due = faults ? FAULT_EVERY_ROUNDS : Infinity
+    while (!this.stopped && this.rounds < rounds && performance.now() < until) {
+      if (this.rounds >= due) {
+        await this.faults.inject()
+        due += FAULT_EVERY_ROUNDS
+      }
+      await setTimeout(LOOK_MS)
+    }
+    this.stop()
+  }
+
   private stop(): void {
-    this.stopping.abort()
+    this.stopped = true
     for (const lane of this.lanes) lane.stop()
   }
 
@@ -153,7 +167,7 @@ class Lane {
   constructor(
     private readonly number: number,
     private readonly options: Omit<WorkerOptions, 'name'>,
-    private readonly work: { actors: number; seed: number; rounds: number },
+    private readonly work: { readonly actors: number; readonly seed: number },
     private readonly onViolation: (violation: Violation) => void,
   ) {}
 
@@ -176,16 +190,13 @@ class Lane {
     return this.counts.reduce((sum, counts) => sum + (counts['rounds'] ?? 0), 0)
   }
 
-  /** Until the rounds are done, or {@link stop}. */
+  /** Until {@link stop}. */
   async run(): Promise<void> {
     while (!this.stopped) {
-      const { actors, seed, rounds } = this.work
-      const left = rounds - this.rounds
-      if (left <= 0) return
       try {
         await this.alive()
         if (this.stopped) return
-        await this.worker!.ask('race', { actors, rounds: left, seed, path: [this.number, this.generation] })
+        await this.worker!.ask('race', { ...this.work, path: [this.number, this.generation] })
         return
       } catch (error) {
         if (!(error instanceof WorkerGone)) throw error

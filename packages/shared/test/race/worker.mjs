@@ -25,15 +25,14 @@ const surroundings = { cache, database, tally, name: options.name }
 let running = false
 
 const tasks = {
-  /** Rounds of concurrent actors, until they are done or the parent says stop. */
-  async race({ actors, rounds, seed, path }) {
+  /** Rounds of concurrent actors, until the parent says stop. */
+  async race({ actors, seed, path }) {
     running = true
     const reporting = setInterval(() => tally.report(cache.getStatistics()), REPORT_MS)
-    let left = rounds
     const run = async (number) => {
       const random = new Seeded(Seeded.seedOf(seed, ...path, number))
       const actor = new Actor({ ...surroundings, random, name: `${options.name}/${number}` })
-      while (running && left-- > 0) {
+      while (running) {
         if (!(await actor.round())) return
         tally.count('rounds')
       }
