@@ -86,7 +86,8 @@ describe('an application with Redis', () => {
   let at: RedisCacheModuleOptions
   beforeAll(async () => {
     server = await startRedis()
-    at = { host: server.host, port: server.port }
+    // The boot waits for Redis as long as a command does; on a busy machine half a second may be too short to see it connect.
+    at = { host: server.host, port: server.port, commandTimeout: '10s' }
   })
   afterAll(() => server.stop())
 
