@@ -90,7 +90,7 @@ async function run(specs, args, mutant) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
-  const collect = (chunk) => (output = (output + chunk).slice(-2_000))
+  const collect = (chunk) => (output = (output + chunk).slice(0, 4_000))
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
   let timedOut = false
@@ -101,7 +101,8 @@ async function run(specs, args, mutant) {
   await new Promise((resolve) => child.once('close', resolve))
   clearTimeout(deadline)
   const seconds = ((performance.now() - start) / 1_000).toFixed(1)
-  return { tests: testsOf(file), output: output.trim().split('\n').slice(-6).join(' | '), seconds, timedOut }
+  const [why = 'no report'] = /^.*Error: [^]*?(?=\n\s+at |$)/m.exec(output) ?? [output.trim()]
+  return { tests: testsOf(file), output: why.replaceAll('\n', ' | '), seconds, timedOut }
 }
 
 function testsOf(file) {
