@@ -89,7 +89,10 @@ describe('an application with Redis', () => {
     // The boot waits for Redis as long as a command does; on a busy machine half a second may be too short to see it connect.
     at = { host: server.host, port: server.port, commandTimeout: '10s' }
   })
-  afterAll(() => server.stop())
+  afterAll(async () => {
+    expect(await server.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
+    await server.stop()
+  })
 
   it('is connected before it serves, for data and for pushes', async () => {
     const app = await boot(at, CustomersModule)

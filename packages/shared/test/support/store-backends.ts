@@ -66,7 +66,11 @@ export async function redisBackend({ commandTimeout = 2_000 } = {}): Promise<Sto
     physicalTtl: async (keyPrefix, key) => Number(await server.command('PTTL', new Keyspace(keyPrefix).entry(key))),
     async close() {
       await Promise.all(clients.map((client) => client.close()))
+      // Whatever the suite did, nothing of ours may stay for ever but the tag clocks.
+      const forEver = await server.scanKeysWithoutTtl([])
       await server.stop()
+      const unexpected = forEver.filter((key) => !key.endsWith('@tags'))
+      if (unexpected.length > 0) throw new Error(`keys without a TTL after the suite: ${unexpected.join(', ')}`)
     },
   }
 }
