@@ -25,6 +25,7 @@ export async function longRun(args: string[]): Promise<number> {
     progress: (soFar) => console.log(summary(soFar)),
   })
   console.log(summary(report))
+  console.log('operations:', report.counts)
   console.log('faults:', report.faults)
   if (report.keysWithoutTtl.length > 0) console.log('keys without a TTL:', report.keysWithoutTtl)
   for (const violation of report.violations) console.log('violation:', violation)

@@ -18,9 +18,7 @@ export class Network {
     return new Network(address.port, server, targetPort, random)
   }
 
-  private readonly sockets = new Set<Socket>()
-  private readonly near = new Set<Socket>()
-  private heldUntil = 0
+  private readonly lines = new Set<Line>()
 
   private constructor(
     readonly port: number,
@@ -31,35 +29,43 @@ export class Network {
     server.on('connection', (socket) => this.join(socket))
   }
 
-  /** For so long nothing arrives on either side; then everything does. */
+  /** For so long nothing arrives on either side of the connections that there are; then everything does. */
   holdFor(ms: number): void {
-    this.heldUntil = performance.now() + ms
+    for (const line of this.lines) line.heldUntil = performance.now() + ms
   }
 
   /** The process loses its connections; what it has sent is on its way all the same. */
   cut(): void {
-    for (const socket of this.near) socket.resetAndDestroy()
+    for (const { near } of this.lines) near.resetAndDestroy()
+  }
+
+  /** Whether something with this text is on its way to the server. */
+  carries(text: string): boolean {
+    return [...this.lines].some(({ sent }) => sent.some(({ chunk }) => chunk?.includes(text) === true))
   }
 
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve))
-    for (const socket of this.sockets) socket.destroy()
+    for (const { near, far } of this.lines) {
+      near.destroy()
+      far.destroy()
+    }
     await closed
   }
 
   private join(near: Socket): void {
     const far = connect({ port: this.targetPort, host: '127.0.0.1', noDelay: true })
-    this.near.add(near)
-    near.on('close', () => this.near.delete(near))
-    this.pass(near, far)
-    this.pass(far, near)
+    const line: Line = { near, far, heldUntil: 0, sent: [] }
+    this.lines.add(line)
+    far.on('close', () => this.lines.delete(line))
+    this.pass(line, near, far, line.sent)
+    this.pass(line, far, near, [])
   }
 
-  private pass(from: Socket, to: Socket): void {
-    const packets: Packet[] = []
+  private pass(line: Line, from: Socket, to: Socket, packets: Packet[]): void {
     const deliver = (): void => {
       for (let [first] = packets; first !== undefined; [first] = packets) {
-        const leftMs = Math.max(first.dueAt, this.heldUntil) - performance.now()
+        const leftMs = Math.max(first.dueAt, line.heldUntil) - performance.now()
         if (leftMs > 0) return void setTimeout(deliver, leftMs)
         packets.shift()
         if (first.chunk === null) to.destroySoon()
@@ -70,14 +76,10 @@ export class Network {
       // One at a time is waited for, so none overtakes another.
       if (packets.push({ chunk, dueAt: performance.now() + this.delay() }) === 1) deliver()
     }
-    this.sockets.add(from)
     from.on('data', send)
     // The other end is told by 'close'.
     from.on('error', () => undefined)
-    from.on('close', () => {
-      this.sockets.delete(from)
-      send(null)
-    })
+    from.on('close', () => send(null))
   }
 
   private delay(): number {
@@ -85,6 +87,15 @@ export class Network {
     if (kind < 0.6) return 0
     return this.random.float() * (kind < 0.95 ? 3 : 20)
   }
+}
+
+/** A connection of the process, and the one to the server behind it. */
+interface Line {
+  readonly near: Socket
+  readonly far: Socket
+  heldUntil: number
+  /** On their way to the server. */
+  readonly sent: Packet[]
 }
 
 /** Null: the sender has hung up. */

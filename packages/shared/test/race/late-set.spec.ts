@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { RedisCacheService } from '../../src/cache/cache.js'
+import { RedisCacheStore } from '../../src/cache/stores/redis.js'
+import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisConnection } from '../../src/redis/connection.js'
+import { Keyspace } from '../../src/redis/keyspace.js'
+import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { SeededRandom } from '../support/seeded-random.js'
+import { Network } from './network.js'
+
+let server: RedisServer
+let network: Network
+const connections: RedisConnection[] = []
+
+beforeEach(async () => {
+  server = await startRedis()
+  network = await Network.to(server.port, new SeededRandom(1))
+})
+afterEach(async () => {
+  await Promise.all(connections.splice(0).map((connection) => connection.close()))
+  await network.stop()
+  await server.stop()
+})
+
+/** R14: a `set` that its caller was told has failed must not land later. Here the caller is told by the loss of its connection. */
+it.fails('a set whose connection was lost does not overwrite a newer one when it arrives after it', async () => {
+  const others = await clients()
+  const slow = await cacheOn(network.port)
+  await slow.set('k', 'first')
+  const [connection] = (await clients()).filter((client) => !others.includes(client))
+  const other = await cacheOn(server.port)
+
+  network.holdFor(400)
+  const lost = slow.set('k', 'older', { onUnavailable: 'throw' })
+  await expect.poll(() => network.carries('older'), { interval: 1 }).toBe(true)
+  network.cut()
+  await expect(lost).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
+
+  await other.set('k', 'newer', { onUnavailable: 'throw' })
+  // Once the server has seen the end of that connection, it has run all that came on it.
+  await expect.poll(clients, { timeout: 5_000 }).not.toContain(connection)
+  expect(await other.get('k')).toBe('newer')
+})
+
+async function cacheOn(port: number): Promise<RedisCacheService> {
+  const connection = new RedisConnection({ host: server.host, port }, { logger: SILENT })
+  connections.push(connection)
+  await connection.ready()
+  const keyspace = new Keyspace()
+  const wakes = new RedisWakes(connection, keyspace, () => undefined)
+  return new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, connection.commandTimeoutMs))
+}
+
+/** The server's numbers for its connections. */
+async function clients(): Promise<string[]> {
+  return String(await server.command('CLIENT', 'LIST')).match(/\bid=\d+/g) ?? []
+}
+
+const SILENT = { warn: () => undefined, log: () => undefined, debug: () => undefined }
