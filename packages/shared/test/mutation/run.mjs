@@ -80,7 +80,7 @@ async function run(specs, args, mutant) {
   const start = performance.now()
   const file = join(folder, `${Math.random()}.json`)
   const config = join(here, 'vitest.mutation.config.ts')
-  const env = { ...process.env }
+  const env = { ...process.env, VEXTRUS_SIMULATION: '1:250' }
   delete env.VEXTRUS_MUTANT
   if (mutant !== undefined) env.VEXTRUS_MUTANT = mutant
   const reporter = ['--reporter=json', `--outputFile.json=${file}`]
