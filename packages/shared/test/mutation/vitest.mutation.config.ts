@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +41,17 @@ function patched(edits: readonly Edit[]): Plugin {
   return {
     name: 'mutant',
     enforce: 'pre',
-    load: (id) => sources.get(id.split('?')[0]!),
+    load: (id) => {
+      const source = sources.get(id.split('?')[0]!)
+      return source === undefined ? undefined : rehashed(source)
+    },
   }
+}
+
+/** A changed script has another hash: the server would be sent the text again each time, and other things would happen than in earnest. */
+function rehashed(source: string): string {
+  return source.replace(/sha: '\w+',(\s+lua: `((?:[^`\\]|\\.)*)`)/g, (_, rest: string, text: string) => {
+    const lua = text.replace(/\\(.)/gs, '$1')
+    return `sha: '${createHash('sha1').update(lua).digest('hex')}',${rest}`
+  })
 }
