@@ -218,7 +218,7 @@ export class RedisCacheService {
 
   /**
    * Gives a valid entry a new lifetime from now.
-   * @returns false when there is none, also when it was replaced in between
+   * @returns false when there is none, also when it was replaced in between by what was loaded under a newer clock
    * @throws CacheUnavailableError, InvalidKeyError, InvalidDurationError
    */
   async touch(key: string, ttl: Ttl): Promise<boolean> {

@@ -50,6 +50,12 @@ describe('a write (R14)', () => {
     expect(store.clocks).toBe(0)
   })
 
+  it('is not sent again over a later one of its tick', async () => {
+    store.replies.push({ s: 14, tags: ['x'], seqs: [13] })
+    await Promise.all([writer.write(write('a', 'x')), writer.write(write('a'))])
+    expect(sent()).toEqual([['a@10', 'a@10']])
+  })
+
   it('asks for the clock when this process knows none', async () => {
     clock.void()
     await writer.write(write('a'))

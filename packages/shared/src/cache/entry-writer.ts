@@ -51,7 +51,7 @@ export class EntryWriter {
     this.clock.apply(reply.clock, since)
     const again = requests.filter((request, i) => {
       if (!reply.stored[i]!) request.fail(tooLate(request.write.key))
-      else if (moved(reply.clock, since, request.write)) return true
+      else if (moved(reply.clock, since, request.write) && isLast(requests, i)) return true
       else request.done()
       return false
     })
@@ -71,6 +71,12 @@ function hasMoved(reply: ClockReply, since: Since, write: Write): boolean {
   if (write.tags.length === 0) return false
   if (reply.full || (reply.f !== null && reply.f > since.s)) return true
   return reply.tags.some((tag, i) => reply.seqs[i]! > since.s && write.tags.includes(tag))
+}
+
+/** Whether no later write of the list has replaced this one: sent again, it would replace that. */
+function isLast(requests: readonly Request[], i: number): boolean {
+  const { key } = requests[i]!.write
+  return requests.findLastIndex(({ write }) => write.key === key) === i
 }
 
 const tooLate = (key: string): CacheUnavailableError =>

@@ -13,6 +13,15 @@ export class LoadScope {
     return false
   }
 
+  /** The keys of all loads that the caller runs inside, of this scope. */
+  keys(): string[] {
+    const keys: string[] = []
+    for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) {
+      if (frame.scope === this && !frame.over) keys.push(...frame.keys)
+    }
+    return keys
+  }
+
   /** Runs `work`, a load of these keys. What `work` leaves running behind it is no part of the load any more. */
   async run<T>(keys: readonly string[], work: () => T | PromiseLike<T>): Promise<T> {
     const frame: Frame = { scope: this, keys: new Set(keys), outer: frames.getStore(), over: false }

@@ -5,6 +5,7 @@ import type { RandomSource } from '../kernel/random.js'
 import type { CacheStore, HeldLease, NewEntry, StoredEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import { type Grant, LeaseBatches } from './lease-batches.js'
+import type { LoadContext, LoadPlan } from './load-plan.js'
 import { LoadScope } from './load-scope.js'
 import type { Statistics } from './statistics.js'
 import type { TagClock } from './tag-clock.js'
@@ -26,34 +27,6 @@ export const LEASE_MS = 3_000
 const LONGEST_LOAD_MS = 30_000
 /** How many different processes a caller waits for before it loads for itself, without storing (R10). */
 const MOST_HOLDERS = 2
-
-/** What a loader is given. Settings made on it count for this load alone. */
-export interface LoadContext {
-  /** The key that is loaded. */
-  readonly key: string
-  /** Overrides the lifetime: seconds, or a string such as `'5m'`. @throws InvalidDurationError */
-  setTtl(ttl: number | string): void
-  /** Adds tags to those of the options. @throws InvalidKeyError */
-  addTags(...tags: string[]): void
-  /** The value is answered and not stored. */
-  skip(): void
-}
-
-/** How one caller would load a key. */
-export interface LoadPlan {
-  /** Calls the user's loader. */
-  load(context: LoadContext): unknown
-  newContext(): PlanContext
-  /** How the loaded value is to be stored; null: not at all. May throw what the user's callbacks throw. */
-  storing(value: unknown, context: PlanContext): { ttlMs: number; tags: readonly string[] } | null
-}
-
-/** The loader's context with what was set on it. */
-export interface PlanContext extends LoadContext {
-  readonly ttlMs: number | null
-  readonly tags: readonly string[]
-  readonly skipped: boolean
-}
 
 /** A call of `getOrSet` on its way. */
 export interface Caller {
@@ -83,6 +56,8 @@ class Load {
   /** False once the fill was sent: from then on nobody joins, they read. */
   joinable = true
   readonly joined: Joined[] = []
+  /** Loads that its loader waits for now, each as often as it is waited for. */
+  readonly waitsFor: Load[] = []
   readonly settled: Promise<void>
   settle!: () => void
 
@@ -124,6 +99,11 @@ export class Loads {
       await running.settled
       return caller.away ? this.join(key, caller) : null
     }
+    const around = this.scope.keys()
+    // It waits, maybe through others, for a load that this caller is a part of: neither would ever end.
+    if (running !== undefined && around.length > 0 && reaches(running, new Set(around))) {
+      return { value: await this.call(caller.plan, caller.plan.newContext(), key) }
+    }
     const load = running ?? new Load(key)
     const scope = new AsyncResource('VextrusLoad')
     const outcome = new Promise<Outcome>((resolve, reject) =>
@@ -133,7 +113,18 @@ export class Loads {
       this.running.set(key, load)
       void this.run(load, caller)
     }
-    return outcome
+    return around.length === 0 ? outcome : this.waiting(around, load, outcome)
+  }
+
+  /** Writes down, while it lasts, that the loads of these keys wait for another. */
+  private async waiting(keys: readonly string[], load: Load, outcome: Promise<Outcome>): Promise<Outcome> {
+    const waiting = keys.flatMap((key) => this.running.get(key) ?? [])
+    for (const outer of waiting) outer.waitsFor.push(load)
+    try {
+      return await outcome
+    } finally {
+      for (const { waitsFor } of waiting) waitsFor.splice(waitsFor.indexOf(load), 1)
+    }
   }
 
   /** Runs `work` such that reads of these keys in it load directly: they are being loaded by it. */
@@ -287,6 +278,13 @@ export class Loads {
     const done = () => void this.background.delete(work)
     work.then(done, done)
   }
+}
+
+/** Whether a load is one of these keys, or waits for one. */
+function reaches(load: Load, keys: ReadonlySet<string>, seen = new Set<Load>()): boolean {
+  if (keys.has(load.key)) return true
+  seen.add(load)
+  return load.waitsFor.some((next) => !seen.has(next) && reaches(next, keys, seen))
 }
 
 /** The value of an entry, new at each call. */

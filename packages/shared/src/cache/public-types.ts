@@ -1,6 +1,6 @@
 import type { Ttl } from '../kernel/duration.js'
 
-export type { LoadContext } from './loader.js'
+export type { LoadContext } from './load-plan.js'
 
 /** What `lookup` found. */
 export interface Lookup<T> {

@@ -1,7 +1,8 @@
 import type { RandomSource } from '../kernel/random.js'
 import { ttlToMs } from '../kernel/duration.js'
 import type { EntryReader, Found } from './entry-reader.js'
-import { decodeEntry, type LoadContext, type LoadPlan, type Loads, type PlanContext } from './loader.js'
+import type { LoadContext, LoadPlan, PlanContext } from './load-plan.js'
+import { decodeEntry, type Loads } from './loader.js'
 import type { ResolvedCacheOptions } from './options.js'
 import { checkTags } from './tags.js'
 

@@ -492,6 +492,18 @@ export function cacheContract(name: string, makeBackend: () => Promise<CacheBack
         await filled('k')
         expect(await other.get('k')).toBe('same,inner,inner')
       })
+
+      it('ends also when two loads of a process ask for each other', async () => {
+        const both = meeting(2)
+        const ask = (own: string, next: string): Promise<string> =>
+          one.getOrSet(own, async () => {
+            await both()
+            return `${own}(${await one.getOrSet(next, () => next)})`
+          })
+        const values = await Promise.all([ask('a', 'b'), ask('b', 'a')])
+        // Who asks second is a part of what the first waits for, so it loads for itself; the first takes what comes of the second.
+        expect(values.sort()).toEqual(['a(b(a))', 'b(a)'])
+      })
     })
 
     describe('one load', () => {
@@ -962,4 +974,15 @@ function cyclic(): object {
 
 function fail(): never {
   throw new Error('from the callback')
+}
+
+/** A place where `count` callers wait for each other. */
+function meeting(count: number): () => Promise<void> {
+  let arrived = 0
+  let open!: () => void
+  const all = new Promise<void>((resolve) => (open = resolve))
+  return () => {
+    if (++arrived === count) open()
+    return all
+  }
 }
