@@ -72,7 +72,9 @@ describe('a server that does not know the scripts', () => {
     const lease = await granted('k')
     await server.command('SCRIPT', 'FLUSH')
     let leaseAtWake: Promise<unknown> | undefined
-    const stop = store.wakes.listen(() => (leaseAtWake ??= server.command('EXISTS', keyspace.lease('k'))))
+    const stop = store.wakes.listen(() => {
+      leaseAtWake ??= server.command('EXISTS', keyspace.lease('k'))
+    })
     await store.release([lease])
     await waitFor('the wake', () => leaseAtWake !== undefined)
     stop()

@@ -30,7 +30,7 @@ export function simulateLoads(seed: number): Promise<Happened> {
     }
     const happened = await once(seed, random, { ...CALM }, habits, trace)
     const twice = Object.entries(happened).find(([kind, times]) => kind.startsWith('loads of ') && times > 1)
-    if (twice !== undefined) throw new Error(`${twice.join(': ')}`)
+    if (twice !== undefined) throw new Error(twice.join(': '))
     return happened
   })
 }
