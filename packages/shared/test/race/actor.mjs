@@ -55,7 +55,8 @@ export class Actor {
 
   async read(operation) {
     const { random } = this
-    // Pages are not loaded in a list: their load would wait for parts, and lists that wait for each other's parts wait for ever.
+    // Pages are not loaded in a list: its load would wait for parts, and lists of two processes that wait for each other's parts do so until
+    // their leases are not renewed any more, half a minute.
     const choice = operation === 'getOrSetMany' ? VERSIONED.flatMap(asOften) : READABLE.flatMap(asOften)
     const keys = READ_OF_MANY.has(operation) ? random.some(choice, 2 + random.int(5)) : [random.pick(choice)]
     const sources = [...new Set(keys.flatMap(sourcesOf))]

@@ -22,7 +22,10 @@ afterEach(async () => {
   await server.stop()
 })
 
-/** R14: a `set` that its caller was told has failed must not land later. Here the caller is told by the loss of its connection. */
+/**
+ * R14: a `set` that its caller has given up must not land later. Here the caller is told by the loss of its connection, before the deadline
+ * up to which the server would take it. Known to fail; whoever mends it turns `it.fails` into `it`.
+ */
 it.fails('a set whose connection was lost does not overwrite a newer one when it arrives after it', async () => {
   const others = await clients()
   const slow = await cacheOn(network.port)
