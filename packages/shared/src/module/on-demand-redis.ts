@@ -38,7 +38,7 @@ export class OnDemandRedis {
     this.connection = new RedisConnection(options, { clock, random, logger })
     this.wakes = new RedisWakes(this.connection, keyspace, (message) => logger.warn(message), clock, random)
     const topology = new WaitingTopology(this.connection, () => this.start())
-    this.store = new RedisCacheStore(topology, keyspace, this.wakes, this.connection.commandTimeoutMs, random)
+    this.store = new RedisCacheStore(topology, keyspace, this.wakes, this.connection.commandTimeoutMs, random, clock)
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */

@@ -1,4 +1,5 @@
 import { envelopeParts, parseEnvelope } from '../../kernel/codec/envelope.js'
+import { type Clock, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import type { Keyspace } from '../../redis/keyspace.js'
@@ -29,6 +30,8 @@ const MGET_LIMIT = 500
 /** Life of the signal that wakes waiters where no entry changes, and of the marker that `clear` leaves. */
 const SIGNAL_MS = 1_000
 const CLEAR_MARKER_MS = 60_000
+/** The server compares whole milliseconds, and a timer may fire a little early. */
+const CLOCK_GRAIN_MS = 2
 const RANDOM_BOUND = 2 ** 44
 const LARGEST_CLEAR_STEP = 2 ** 20
 
@@ -49,6 +52,7 @@ export class RedisCacheStore implements CacheStore {
     readonly wakes: WakeSource,
     private readonly deadlineMs: number,
     private readonly random: RandomSource = systemRandom,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   async read(keys: readonly string[], since: number | null): Promise<ReadReply> {
@@ -112,7 +116,7 @@ export class RedisCacheStore implements CacheStore {
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     const { e, notAfter } = this.stamp()
-    const { replies } = await this.exec([
+    const { replies } = await this.execInTime([
       ...entries.flatMap((entry) => {
         const { head, tail } = envelopeParts({ ...entry, e, version: null })
         return [
@@ -132,7 +136,7 @@ export class RedisCacheStore implements CacheStore {
   async touch(key: string, seen: StoredEntry, ttlMs: number): Promise<boolean> {
     const { head } = envelopeParts(seen)
     const args = [this.stamp().notAfter, head, `${seen.s} `, ttlMs, ttlMs]
-    const { replies } = await this.exec([scriptCommand(SCRIPTS.cacheTouch, [this.keyspace.entry(key)], args)])
+    const { replies } = await this.execInTime([scriptCommand(SCRIPTS.cacheTouch, [this.keyspace.entry(key)], args)])
     return replies[0] === 1
   }
 
@@ -174,6 +178,21 @@ export class RedisCacheStore implements CacheStore {
     } catch (error) {
       if (!(error instanceof RedisUnavailableError || error instanceof RedisReplyError)) throw error
       throw new CacheUnavailableError(error.message, { cause: error })
+    }
+  }
+
+  /**
+   * {@link exec} of a write that is refused after its deadline. Nobody is told that it failed before it must have: what was sent on a lost
+   * connection may still be on its way to the server (R14).
+   */
+  private async execInTime(commands: readonly RedisCommand[]): Promise<Executed> {
+    const overAt = this.clock.mono() + this.deadlineMs + CLOCK_GRAIN_MS
+    try {
+      return await this.exec(commands)
+    } catch (error) {
+      const leftMs = overAt - this.clock.mono()
+      if (leftMs > 0 && mayLandLater(error)) await new Promise<void>((over) => void this.clock.timer(leftMs, over))
+      throw error
     }
   }
 
@@ -266,6 +285,11 @@ export class RedisCacheStore implements CacheStore {
   private disconnected(): CacheUnavailableError {
     return new CacheUnavailableError(`Redis at ${this.shard.id} is not connected; check \`host\`, \`port\` or \`url\``)
   }
+}
+
+function mayLandLater(error: unknown): boolean {
+  const cause = error instanceof CacheUnavailableError ? error.cause : null
+  return cause instanceof RedisUnavailableError && (cause.reason === 'lost' || cause.reason === 'deadline')
 }
 
 /** ZMSCORE #g #s #f tags…; over RESP3 scores are numbers. */
