@@ -1,4 +1,6 @@
-import { Redis } from 'ioredis'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LEASE_MS } from '../../src/cache/loader.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
@@ -208,39 +210,41 @@ const shown = (sorted: readonly number[]): string =>
 
 const machineMs = (): number => Number(process.hrtime.bigint()) / 1e6
 
-/** When entries were stored, by the server's own account: MONITOR stamps each command with its clock. */
+/** When entries were stored, by the server's own account: MONITOR stamps each command, those of scripts as well, with its clock. */
 class FillTimes {
   static async watch(server: RedisServer): Promise<FillTimes> {
     const asked = machineMs()
     const [seconds, micros] = (await server.command('TIME')) as [string, string]
-    const behind = Number(seconds) * 1_000 + Number(micros) / 1_000 - (asked + machineMs()) / 2
-    const plain = new Redis({ host: server.host, port: server.port })
-    const times = new FillTimes(await plain.monitor(), behind)
-    plain.disconnect()
+    const ahead = Number(seconds) * 1_000 + Number(micros) / 1_000 - (asked + machineMs()) / 2
+    const socket = connect({ host: server.host, port: server.port })
+    const times = new FillTimes(socket, ahead)
+    socket.write('MONITOR\r\n')
+    await once(socket, 'data')
     return times
   }
 
   private readonly stored = new Map<string, number>()
 
   private constructor(
-    private readonly monitor: Redis,
-    behind: number,
+    private readonly socket: Socket,
+    ahead: number,
   ) {
-    monitor.on('monitor', (seconds: string, [name, key]: string[]) => {
-      if (name?.toUpperCase() === 'SET' && key !== undefined) this.stored.set(key, Number(seconds) * 1_000 - behind)
+    createInterface(socket).on('line', (line) => {
+      const [, seconds, key] = /^\+([\d.]+) \[.*?\] "SET" "vextrus:(.*?)"/i.exec(line) ?? []
+      if (key !== undefined) this.stored.set(key, Number(seconds) * 1_000 - ahead)
     })
   }
 
   /** Machine ms. */
   async of(key: string): Promise<number> {
     return vi.waitFor(() => {
-      const at = this.stored.get(`vextrus:${key}`)
+      const at = this.stored.get(key)
       if (at === undefined) throw new Error(`${key} was not stored`)
       return at
     })
   }
 
   close(): void {
-    this.monitor.disconnect()
+    this.socket.destroy()
   }
 }
