@@ -5,8 +5,6 @@ const TTL_S = 60
 /** An invalidation that was refused may not have happened: its writer calls again, for this long at most. */
 const PATIENCE_MS = 5_000
 const ATTEMPT_MS = 25
-/** For so long a write that was given up may still arrive: the cache's `commandTimeout`, and a bit. */
-const LANDING_MS = 600
 /** An operation that takes longer than this will never end. */
 const HANGING_MS = 45_000
 
@@ -216,8 +214,7 @@ export class Actor {
       } catch (error) {
         if (!isUnavailable(error)) throw error
         this.tally.count('refused')
-        // It may be stored or not, and until its deadline it may still arrive: what is certain is made by a delete after that.
-        await setTimeout(LANDING_MS)
+        // It may be stored or not: what is certain is made by a delete.
         if (!(await this.persistently(() => this.cache.delete(key)))) return
       }
       await this.database.acknowledge([key], [version])
