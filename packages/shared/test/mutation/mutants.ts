@@ -272,7 +272,10 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   {
     name: 'own-load re-entry not detected',
     rule: 'R7',
-    edits: [edit('cache/loader.ts', `if (this.scope.has(key))`, `if (false)`)],
+    edits: [
+      edit('cache/loader.ts', `if (this.scope.has(key))`, `if (false)`),
+      edit('cache/loader.ts', `reaches(running, new Set(around))`, `false`),
+    ],
     killer: [LOAD_RULES, 'is not asked for inside the own load of the key'],
   },
   {
