@@ -1,12 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Envelope, envelopeParts, parseEnvelope } from './envelope.js'
+import { type Envelope, FOREIGN_CODEC, envelopeParts, parseStored } from './envelope.js'
 
 /** What the script does with the parts. */
-function stored(entry: Envelope): string {
+function stored(entry: Envelope): Buffer {
   const { head, tail } = envelopeParts(entry)
-  return `${head}${String(entry.softAt).padStart(13, '0')} ${String(entry.hardAt).padStart(13, '0')} ${tail}`
+  const stamps = `${String(entry.softAt).padStart(13, '0')} ${String(entry.hardAt).padStart(13, '0')} `
+  return Buffer.concat([Buffer.from(head + stamps), typeof tail === 'string' ? Buffer.from(tail) : tail])
 }
+
+const parseText = (text: string) => parseStored(Buffer.from(text))
 
 const entry: Envelope = {
   g: '35184372088833',
@@ -20,6 +23,7 @@ const entry: Envelope = {
   tags: ['tenant:t1', 'customer:7'],
   payload: '{"a":"line\\n"}',
 }
+const binary: Envelope = { ...entry, codec: 'G', payload: Buffer.from([0, 10, 255, 32, 10]) }
 
 const digits14 = fc.stringMatching(/^[0-9]{14}$/)
 const ms13 = fc.integer({ min: 0, max: 9_999_999_999_999 })
@@ -27,22 +31,33 @@ const word = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),
   fc.string({ unit: fc.constantFrom('-', ',', ' ', '\n', '%', '2', '0', 'A', 'D', 'a'), maxLength: 5 }),
 )
-const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
-  g: digits14,
-  s: fc.integer({ min: 0, max: 999_999_999_999_999 }),
-  e: fc.stringMatching(/^[!-~]{8}$/),
-  softAt: ms13,
-  hardAt: ms13,
-  deltaMs: fc.integer({ min: 0, max: 10_000_000 }),
-  codec: fc.constantFrom('j', 't'),
-  version: fc.option(word),
-  tags: fc.array(word, { maxLength: 5 }),
-  payload: fc.string({ unit: 'grapheme', maxLength: 40 }),
-})
+const version = fc.option(fc.bigInt({ min: 0n, max: 10n ** 40n - 1n }).map(String))
+const content = fc.oneof(
+  fc.record({ codec: fc.constantFrom('j', 't'), payload: fc.string({ unit: 'grapheme', maxLength: 40 }) }),
+  fc.record({
+    codec: fc.constantFrom('A', 'F', 'Z'),
+    payload: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+  }),
+)
+const anyEnvelope: fc.Arbitrary<Envelope> = fc
+  .tuple(
+    fc.record({
+      g: digits14,
+      s: fc.integer({ min: 0, max: 999_999_999_999_999 }),
+      e: fc.stringMatching(/^[!-~]{8}$/),
+      softAt: ms13,
+      hardAt: ms13,
+      deltaMs: fc.integer({ min: 0, max: 10_000_000 }),
+      version,
+      tags: fc.array(word, { maxLength: 5 }),
+    }),
+    content,
+  )
+  .map(([header, rest]) => ({ ...header, ...rest }))
 
 describe('an envelope', () => {
   it('has the layout that scripts rely on', () => {
-    const text = stored(entry)
+    const text = stored(entry).toString()
     expect(text).toBe(
       'v1 j 35184372088833 8f3a09bc 1793000000000 1793000060000 42 17 - tenant:t1,customer:7\n{"a":"line\\n"}',
     )
@@ -57,13 +72,20 @@ describe('an envelope', () => {
     expect(text.slice(57)).toBe(envelopeParts(entry).tail)
   })
 
+  it('has the same header line before bytes', () => {
+    const bytes = stored(binary)
+    const line = 'v1 G 35184372088833 8f3a09bc 1793000000000 1793000060000 42 17 - tenant:t1,customer:7\n'
+    expect(bytes).toEqual(Buffer.concat([Buffer.from(line), binary.payload as Buffer]))
+    expect(envelopeParts(binary).tail).toEqual(bytes.subarray(57))
+  })
+
   it('comes back as it was written, again and again', () => {
     fc.assert(
       fc.property(anyEnvelope, (any) => {
-        const text = stored(any)
-        expect(text.indexOf('\n')).toBe(text.length - any.payload.length - 1)
-        expect(parseEnvelope(text)).toEqual(any)
-        expect(parseEnvelope(text)).toEqual(any)
+        const bytes = stored(any)
+        expect(bytes.indexOf(10)).toBe(bytes.length - Buffer.byteLength(any.payload) - 1)
+        expect(parseStored(bytes)).toEqual(any)
+        expect(parseStored(bytes)).toEqual(any)
       }),
       { numRuns: 1_000 },
     )
@@ -72,47 +94,112 @@ describe('an envelope', () => {
   it.each([[[]], [['-']], [['']], [['', '']], [['a,b', 'c d', 'e\nf', '%', '%2D', '%2C']], [['ürün', '🛒']]])(
     'keeps the tags %j',
     (tags) => {
-      expect(parseEnvelope(stored({ ...entry, tags }))?.tags).toEqual(tags)
+      expect(parseStored(stored({ ...entry, tags }))?.tags).toEqual(tags)
+      expect(parseStored(stored({ ...binary, tags }))).toEqual({ ...binary, tags })
     },
   )
 
-  it.each([null, '-', '', '17', '2 1'])('keeps the version %j', (version) => {
-    expect(parseEnvelope(stored({ ...entry, version }))?.version).toBe(version)
+  it.each([null, '0', '17', '1793000000000', '9'.repeat(40)])('keeps the version %j', (text) => {
+    expect(parseStored(stored({ ...entry, version: text }))?.version).toBe(text)
   })
 
   it('gives the same list for the same tags, and nobody can change it', () => {
-    const first = parseEnvelope(stored(entry))?.tags as string[]
-    expect(parseEnvelope(stored({ ...entry, payload: '2' }))?.tags).toBe(first)
+    const first = parseStored(stored(entry))?.tags as string[]
+    expect(parseStored(stored({ ...entry, payload: '2' }))?.tags).toBe(first)
     expect(() => first.push('x')).toThrow(TypeError)
   })
 
   it('keeps lists apart when there are more of them than are remembered', () => {
     for (let i = 0; i < 10_000; i++) {
       const tags = [`customer:${i}`, `long:${'x'.repeat(i % 300)}`]
-      expect(parseEnvelope(stored({ ...entry, tags }))?.tags).toEqual(tags)
+      expect(parseStored(stored({ ...entry, tags }))?.tags).toEqual(tags)
     }
   })
 
   it('rounds the load time, which clocks give with fractions', () => {
-    expect(parseEnvelope(stored({ ...entry, deltaMs: 12.6 }))?.deltaMs).toBe(13)
+    expect(parseStored(stored({ ...entry, deltaMs: 12.6 }))?.deltaMs).toBe(13)
   })
 
   it.each([
     ['g', '123'],
     ['e', 'short'],
     ['codec', 'jj'],
-  ])('is not written when its %s has the wrong width', (field, value) => {
+    ['codec', FOREIGN_CODEC],
+    ['codec', 'G'],
+    ['codec', '1'],
+    ['version', ''],
+    ['version', '-'],
+    ['version', '017'],
+    ['version', '1'.repeat(41)],
+  ])('is not written when its %s is %j', (field, value) => {
     expect(() => envelopeParts({ ...entry, [field]: value })).toThrow(TypeError)
+  })
+
+  it('is not written when its parts are too long and too short by the same', () => {
     expect(() => envelopeParts({ ...entry, codec: '', e: '123456789' })).toThrow(TypeError)
+  })
+
+  it('is not written with bytes under a codec of text', () => {
+    expect(() => envelopeParts({ ...binary, codec: 'j' })).toThrow(TypeError)
+  })
+
+  it('keeps no chunk of the socket alive behind a payload of bytes', () => {
+    const bytes = stored(binary)
+    const chunk = Buffer.alloc(1 << 20)
+    bytes.copy(chunk, 5_000)
+    const payload = parseStored(chunk.subarray(5_000, 5_000 + bytes.length))?.payload as Buffer
+    expect(payload).toEqual(binary.payload)
+    expect(payload.buffer.byteLength).toBeLessThanOrEqual(Buffer.poolSize)
+    chunk.fill(1)
+    expect(payload).toEqual(binary.payload)
+  })
+
+  it('copies no payload that is most of what was read', () => {
+    const bytes = stored({ ...binary, payload: Buffer.alloc(100_000, 7) })
+    const payload = parseStored(bytes)?.payload as Buffer
+    expect(payload.buffer).toBe(bytes.buffer)
   })
 })
 
-describe('what is not an envelope', () => {
-  const text = stored(entry)
+describe("another program's value", () => {
+  it.each(['{"plain":"json"}', 'null', ' [1, 2]\n', '"ürün"', '1e3', '"v1 j"'])('is foreign: %j', (text) => {
+    expect(parseText(text)).toEqual({
+      g: '',
+      s: 0,
+      e: '',
+      softAt: Infinity,
+      hardAt: Infinity,
+      deltaMs: 0,
+      codec: FOREIGN_CODEC,
+      version: null,
+      tags: [],
+      payload: text,
+    })
+  })
+
+  it('is null when it is no JSON', () => {
+    for (const text of ['', 'text', '{', "{'a':1}", 'NaN', '\ufeff{}', 'undefined']) expect(parseText(text)).toBeNull()
+  })
+
+  it('is null when its bytes are no UTF-8, which reading would change', () => {
+    expect(parseStored(Buffer.from([0x22, 0xff, 0x22]))).toBeNull()
+    expect(parseStored(Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]))).toBeNull()
+  })
+
+  it('is null when it claims to be foreign behind a header: then its generation would go unjudged', () => {
+    expect(parseText(stored(entry).toString().replace('v1 j', `v1 ${FOREIGN_CODEC}`))).toBeNull()
+  })
+})
+
+describe('what is neither', () => {
+  const text = stored(entry).toString()
 
   it('is null: a truncated one, wherever it was cut before its payload', () => {
-    for (let length = 0; length <= text.indexOf('\n'); length++) expect(parseEnvelope(text.slice(0, length))).toBeNull()
-    expect(parseEnvelope(text.slice(0, text.indexOf('\n') + 1))?.payload).toBe('')
+    for (const bytes of [stored(entry), stored(binary)]) {
+      const payloadAt = bytes.indexOf(10) + 1
+      for (let length = 0; length < payloadAt; length++) expect(parseStored(bytes.subarray(0, length))).toBeNull()
+      expect(parseStored(bytes.subarray(0, payloadAt))?.payload).toHaveLength(0)
+    }
   })
 
   it('is null: one whose header has a wrong character in any fixed place', () => {
@@ -120,17 +207,17 @@ describe('what is not an envelope', () => {
       if (at === 3) continue
       for (const wrong of at >= 20 && at < 28 ? [' ', '\n'] : ['x', '\n', '-', '']) {
         const damaged = text.slice(0, at) + wrong + text.slice(at + 1)
-        expect(parseEnvelope(damaged), `${at} ${JSON.stringify(wrong)}`).toBeNull()
+        expect(parseText(damaged), `${at} ${JSON.stringify(wrong)}`).toBeNull()
       }
     }
   })
 
   it.each([
-    '',
     'v1',
-    '{"plain":"json"}',
-    'null',
     text.replace('v1', 'v2'),
+    text.replace('v1 j', 'v1 1'),
+    text.replace('v1 j', 'v1 \n'),
+    text.replace('v1 j', 'v1 é'),
     text.replace(' 42 ', '  '),
     text.replace(' 42 ', ' -1 '),
     text.replace(' 42 ', ' 4.2 '),
@@ -138,6 +225,9 @@ describe('what is not an envelope', () => {
     text.replace(' 17 ', ' x '),
     text.replace(' - ', '  '),
     text.replace(' - ', ' a\nb '),
+    text.replace(' - ', ' 07 '),
+    text.replace(' - ', ' -7 '),
+    text.replace(' - ', ` ${'1'.repeat(41)} `),
     text.replace('t1,', 't1,,'),
     text.replace('t1,', 't1,-,'),
     text.replace('t1,', 't1%,'),
@@ -145,21 +235,25 @@ describe('what is not an envelope', () => {
     text.replace('t1,', 't1 '),
     text.replace('tenant:t1,customer:7', ''),
   ])('is null: %j', (other) => {
-    expect(parseEnvelope(other)).toBeNull()
+    expect(parseText(other)).toBeNull()
+    expect(parseText(other.replace('v1 j', 'v1 G'))).toBeNull()
   })
 
   it('never throws', () => {
-    const cut = fc.tuple(fc.nat(text.length), fc.nat(text.length), fc.string({ unit: 'binary', maxLength: 5 }))
+    const cut = fc.tuple(fc.nat(text.length), fc.nat(text.length), fc.uint8Array({ maxLength: 5 }))
+    for (const bytes of [stored(entry), stored(binary)]) {
+      fc.assert(
+        fc.property(cut, ([from, to, middle]) => {
+          const parsed = parseStored(Buffer.concat([bytes.subarray(0, from), middle, bytes.subarray(to)]))
+          expect(parsed === null || parsed.e.length === 8 || parsed.codec === FOREIGN_CODEC).toBe(true)
+        }),
+        { numRuns: 1_000 },
+      )
+    }
     fc.assert(
-      fc.property(cut, ([from, to, middle]) => {
-        const parsed = parseEnvelope(text.slice(0, from) + middle + text.slice(to))
-        expect(parsed === null || parsed.e.length === 8).toBe(true)
-      }),
-      { numRuns: 1_000 },
-    )
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (any) => {
-        expect(parseEnvelope(any)).toBeNull()
+      fc.property(fc.uint8Array(), (any) => {
+        const parsed = parseStored(Buffer.from(any))
+        expect(parsed === null || parsed.codec === FOREIGN_CODEC).toBe(true)
       }),
     )
   })
