@@ -1,10 +1,10 @@
-import type { Fill, FillReply, NewEntry, SetReply, StoredEntry } from '../cache/cache-store.js'
+import type { Fill, FillReply, Lifetime, NewEntry, SetReply, StoredEntry } from '../cache/cache-store.js'
 import type { MemoryHub } from '../cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../cache/stores/memory.js'
 
 /** A memory store that also remembers what was ever stored: what is gone is then evicted, expired, or was never there. */
 export class RecordingStore extends MemoryCacheStore {
-  /** For each key the moment, in monotonic ms of the hub's clock, at which it ends by itself. */
+  /** For each key the moment, in monotonic ms of the hub's clock, at which its TTL ends; grace comes after it. */
   private readonly endsAt = new Map<string, number>()
 
   constructor(
@@ -33,13 +33,13 @@ export class RecordingStore extends MemoryCacheStore {
 
   override async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     const reply = await super.set(entries, since)
-    entries.forEach(({ key, ttlMs }, i) => reply.stored[i] === true && this.note(key, ttlMs))
+    entries.forEach(({ key, ttlMs }, i) => reply.outcomes[i] === 'stored' && this.note(key, ttlMs))
     return reply
   }
 
-  override async touch(key: string, seen: StoredEntry, ttlMs: number): Promise<boolean> {
-    const touched = await super.touch(key, seen, ttlMs)
-    if (touched) this.note(key, ttlMs)
+  override async touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean> {
+    const touched = await super.touch(key, seen, lifetime)
+    if (touched) this.note(key, lifetime.ttlMs)
     return touched
   }
 

@@ -16,9 +16,16 @@ export class DeliveryStore implements CacheStore {
   readonly fill = this.via('fill')
   readonly set = this.via('set')
   readonly touch = this.via('touch')
+  readonly lifetime = this.via('lifetime')
   readonly delete = this.via('delete')
+  readonly deletePattern = this.via('deletePattern')
   readonly bumpTags = this.via('bumpTags')
   readonly clear = this.via('clear')
+  readonly reclaim = this.via('reclaim')
+  readonly placeHold = this.via('placeHold')
+  readonly renewHold = this.via('renewHold')
+  readonly endHold = this.via('endHold')
+  readonly finishHolds = this.via('finishHolds')
 
   constructor(
     protected readonly inner: CacheStore,

@@ -3,16 +3,16 @@ import type { SeededRandom } from './seeded-random.js'
 
 /** What a memory server keeps to itself and a real one may lose. */
 interface Insides {
-  g: number | null
+  readonly tagClock: { g: number | null }
   readonly entries: { keys(): Iterable<string>; delete(key: string): boolean }
   readonly leases: Map<string, unknown>
 }
 
 const insides = (space: MemorySpace): Insides => space as unknown as Insides
 
-/** The tag clock's key is gone, as after an eviction. */
+/** The tag clock's key is gone, as after an eviction, and with it the holds. */
 export function loseClock(space: MemorySpace): void {
-  insides(space).g = null
+  insides(space).tagClock.g = null
 }
 
 /** One entry is evicted. */

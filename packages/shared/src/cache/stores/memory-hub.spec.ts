@@ -60,54 +60,54 @@ describe('a memory hub', () => {
 describe('the clock of a space', () => {
   it('names each tag once in a delta, with its last mark', () => {
     const server = space()
-    server.createClock()
-    for (const tags of [['x', 'y'], ['x'], ['y'], ['x']]) server.bump(tags, 100)
-    expect(server.marksSince(2)).toEqual({ tags: ['x', 'y'], seqs: [9, 7], full: false })
+    server.tagClock.create()
+    for (const tags of [['x', 'y'], ['x'], ['y'], ['x']]) server.tagClock.bump(tags, 100)
+    expect(server.tagClock.marksSince(2)).toEqual({ tags: ['x', 'y'], seqs: [9, 7], full: false })
   })
 
   it('names no tag whose mark was dropped: the floor speaks for it', () => {
     const server = space()
-    for (let i = 0; i < 5; i++) server.bump([`t${i}`], 3)
-    expect(server.marksSince(2).tags).toEqual(['t4', 't3', 't2'])
-    expect(server.clockNow().f).toBe(5)
+    for (let i = 0; i < 5; i++) server.tagClock.bump([`t${i}`], 3)
+    expect(server.tagClock.marksSince(2).tags).toEqual(['t4', 't3', 't2'])
+    expect(server.tagClock.now().f).toBe(5)
   })
 
   it('drops the oldest first, and a mark that moves is young again', () => {
     const server = space()
-    for (const tag of ['a', 'b', 'a', 'c']) server.bump([tag], 2)
-    expect(server.readTags(['a', 'b', 'c']).seqs).toEqual([7, null, 9])
+    for (const tag of ['a', 'b', 'a', 'c']) server.tagClock.bump([tag], 2)
+    expect(server.tagClock.read(['a', 'b', 'c']).seqs).toEqual([7, null, 9])
   })
 
   it('says that a delta is not all, rather than tell thousands of marks', () => {
     const server = space()
-    server.createClock()
-    const { s } = server.clockNow()
-    for (let i = 0; i < 2_400; i++) server.bump([`t${i}`], 100_000)
-    expect(server.marksSince(s).full).toBe(false)
-    server.bump(['one more'], 100_000)
-    expect(server.marksSince(s).full).toBe(true)
-    const last = server.clockNow().s
-    expect(server.marksSince(last - 1)).toEqual({ tags: ['one more'], seqs: [last - 1], full: false })
+    server.tagClock.create()
+    const { s } = server.tagClock.now()
+    for (let i = 0; i < 2_400; i++) server.tagClock.bump([`t${i}`], 100_000)
+    expect(server.tagClock.marksSince(s).full).toBe(false)
+    server.tagClock.bump(['one more'], 100_000)
+    expect(server.tagClock.marksSince(s).full).toBe(true)
+    const last = server.tagClock.now().s
+    expect(server.tagClock.marksSince(last - 1)).toEqual({ tags: ['one more'], seqs: [last - 1], full: false })
   })
 
   it('gets another generation when it is lost, and none of the old marks', () => {
     const server = space()
-    server.bump(['x'], 100)
-    const before = server.clockNow()
+    server.tagClock.bump(['x'], 100)
+    const before = server.tagClock.now()
     loseClock(server)
-    expect(server.clockNow().g).toBeNull()
-    server.createClock()
-    expect(server.clockNow().g).not.toBe(before.g)
-    expect(server.readTags(['x']).seqs).toEqual([null])
-    expect(server.marksSince(0).tags).toEqual([])
+    expect(server.tagClock.now().g).toBeNull()
+    server.tagClock.create()
+    expect(server.tagClock.now().g).not.toBe(before.g)
+    expect(server.tagClock.read(['x']).seqs).toEqual([null])
+    expect(server.tagClock.marksSince(0).tags).toEqual([])
   })
 
   it('has a generation of 14 digits from 2^45 on', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const server = new MemoryHub({ random: new SeededRandom(seed) }).space('vextrus:')
-      server.createClock()
-      expect(server.clockNow().g).toMatch(/^\d{14}$/)
-      expect(Number(server.clockNow().g)).toBeGreaterThanOrEqual(2 ** 45)
+      server.tagClock.create()
+      expect(server.tagClock.now().g).toMatch(/^\d{14}$/)
+      expect(Number(server.tagClock.now().g)).toBeGreaterThanOrEqual(2 ** 45)
     }
   })
 })
@@ -118,7 +118,7 @@ describe('listeners of a space', () => {
     const heard: (string | null)[] = []
     const stop = server.listen((key) => heard.push(key))
     server.store('a', entry('1'))
-    server.newGeneration()
+    server.clear()
     stop()
     server.store('b', entry('1'))
     expect(heard).toEqual(['a', null])

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../../kernel/clock.js'
+import { globMatcher } from '../../kernel/glob.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
-import type { StoredEntry, TagReply, WakeSource } from '../cache-store.js'
+import type { StoredEntry, WakeSource } from '../cache-store.js'
+import { MemoryTagClock } from './memory-clock.js'
 
 /** What a {@link MemoryHub} takes. */
 export interface MemoryHubOptions {
@@ -43,25 +45,19 @@ export class MemorySpace implements WakeSource {
   readonly live = true
   /** A memory server never fails over. */
   readonly epoch = 'inmemory'
+  readonly tagClock: MemoryTagClock
   private readonly entries: LRUCache<string, StoredEntry>
   private readonly leases = new Map<string, { value: string; until: number }>()
   private readonly listeners = new Set<(key: string | null) => void>()
   private readonly startedAt: number
-  private g: number | null = null
-  private s = 0
-  private f = 0
-  /** Oldest mark first: a mark that moves is inserted anew. */
-  private readonly marks = new Map<string, number>()
-  /** The last marks in the order they were set, and the highest that has left the list. */
-  private recent: [tag: string, seq: number][] = []
-  private forgottenTo = 0
 
   constructor(
     private readonly clock: Clock,
-    private readonly random: RandomSource,
+    random: RandomSource,
     maxBytes: number,
   ) {
     this.startedAt = clock.wall() - clock.mono()
+    this.tagClock = new MemoryTagClock(random)
     this.entries = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (entry) => entry.payload.length + ENTRY_OVERHEAD,
@@ -81,6 +77,7 @@ export class MemorySpace implements WakeSource {
     return null
   }
 
+  /** Keeps the object itself: whoever calls may not change it any more. */
   store(key: string, entry: StoredEntry): void {
     this.entries.set(key, entry)
     this.signal(key)
@@ -113,61 +110,35 @@ export class MemorySpace implements WakeSource {
     return was
   }
 
-  clockNow(): { readonly g: string | null; readonly s: number; readonly f: number } {
-    return { g: this.g === null ? null : String(this.g), s: this.s, f: this.f }
+  /** R11: the lease, then the entry; whoever waits looks again. True: there was an entry. */
+  delete(key: string): boolean {
+    this.dropLease(key)
+    const was = this.remove(key)
+    this.signal(key)
+    return was
   }
 
-  readTags(tags: readonly string[]): TagReply {
-    return { ...this.clockNow(), seqs: tags.map((tag) => this.marks.get(tag) ?? null) }
+  /** R12: all leases before the first entry. Answers how many entries there were. */
+  deletePattern(glob: string): number {
+    const matches = globMatcher(glob)
+    const leased = [...this.leases.keys()].filter(matches)
+    const keys = new Set([...leased, ...[...this.entries.keys()].filter(matches)])
+    for (const key of leased) this.dropLease(key)
+    return [...keys].filter((key) => this.delete(key)).length
   }
 
-  /** The marks at or above a sequence, newest first, one a tag; `full`: there were more than are told. */
-  marksSince(s: number): { tags: string[]; seqs: number[]; full: boolean } {
-    const tags: string[] = []
-    const seqs: number[] = []
-    for (let i = this.recent.length - 1; i >= 0 && this.recent[i]![1] >= s; i--) {
-      const [tag, seq] = this.recent[i]!
-      // A mark that moved on, or was dropped below the floor, is none any more.
-      if (this.marks.get(tag) !== seq) continue
-      tags.push(tag)
-      seqs.push(seq)
-    }
-    return { tags, seqs, full: this.forgottenTo >= s }
+  /** Removes the entries of generations before this one and answers how many. */
+  reclaim(generation: string): number {
+    const old = [...this.entries.entries()].filter(([, { g }]) => Number(g) < Number(generation))
+    for (const [key] of old) this.entries.delete(key)
+    return old.length
   }
 
-  createClock(): void {
-    if (this.g !== null) return
-    this.g = FIRST_GENERATION + this.random.int(GENERATIONS)
-    this.s = 2
-    this.f = 0
-    this.marks.clear()
-    this.recent = []
-    this.forgottenTo = 0
-  }
-
-  bump(tags: readonly string[], maxTags: number): void {
-    this.createClock()
-    this.s += 2
-    for (const tag of tags) {
-      this.marks.delete(tag)
-      this.marks.set(tag, this.s - 1)
-      this.recent.push([tag, this.s - 1])
-    }
-    if (this.recent.length > 2 * DELTA_LIMIT) {
-      this.forgottenTo = this.recent.at(-DELTA_LIMIT - 1)![1]
-      this.recent = this.recent.slice(-DELTA_LIMIT)
-    }
-    for (const [tag, mark] of this.marks) {
-      if (this.marks.size <= maxTags) break
-      this.marks.delete(tag)
-      this.f = mark
-    }
-  }
-
-  newGeneration(): void {
-    this.createClock()
-    this.g! += 1 + this.random.int(1 << 20)
+  /** R2. Answers the new generation. */
+  clear(): string {
+    const generation = this.tagClock.newGeneration()
     this.signal(null)
+    return generation
   }
 
   /** Tells the waiters of a key; null: all. */
@@ -181,9 +152,5 @@ export class MemorySpace implements WakeSource {
   }
 }
 
-/** About how many marks one delta carries, as on Redis. */
-const DELTA_LIMIT = 1_200
 /** Rough cost of an entry beside its payload. */
 const ENTRY_OVERHEAD = 256
-const FIRST_GENERATION = 2 ** 45
-const GENERATIONS = 2 ** 44
