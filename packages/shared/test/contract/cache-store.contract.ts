@@ -1,62 +1,27 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { CacheStore, Fill, HeldLease, NewEntry } from '../../src/cache/cache-store.js'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { StoreBackend } from '../support/store-backends.js'
 import { waitFor } from '../support/wait-for.js'
+import { entriesContract } from './cache-store-entries.contract.js'
+import { holdsContract } from './cache-store-holds.contract.js'
+import { patternsContract } from './cache-store-patterns.contract.js'
+import { marksOf, ODD_KEYS, StoreFixture } from './store-fixture.js'
 
 /** What every store of the cache promises the engine: the port, as one suite. */
 export function cacheStoreContract(name: string, makeBackend: () => Promise<StoreBackend>): void {
   describe(`the cache store on ${name}`, () => {
-    let backend: StoreBackend
-    let prefix: string
-    let one: CacheStore
-    let other: CacheStore
-    let tests = 0
+    const at = new StoreFixture(makeBackend)
+    let { backend, prefix, one, other } = at
 
-    beforeAll(async () => {
-      backend = await makeBackend()
+    beforeEach(() => {
+      ;({ backend, prefix, one, other } = at)
     })
 
-    beforeEach(async () => {
-      prefix = `test${++tests}:`
-      one = await backend.store(prefix)
-      other = await backend.store(prefix)
-    })
-
-    afterAll(() => backend.close())
-
-    async function granted(key: string, store = one, ttlMs = 10_000): Promise<HeldLease> {
-      const { leases } = await store.acquire([{ key, token: `token-${++tokens}`, ttlMs }], null)
-      expect(leases[0]!.granted).toBe(true)
-      return { key, value: leases[0]!.value }
-    }
-
-    async function entryOf(key: string, overrides: Partial<NewEntry> = {}): Promise<NewEntry> {
-      const { g, s } = await one.createClock()
-      return { key, g: g!, s, ttlMs: 60_000, deltaMs: 5, codec: 'j', tags: [], payload: '"value"', ...overrides }
-    }
-
-    async function fillOf(lease: HeldLease, overrides: Partial<NewEntry> = {}): Promise<Fill> {
-      const { epochs } = await one.read([lease.key], null)
-      return { ...lease, e: epochs[0]!, entry: await entryOf(lease.key, overrides) }
-    }
-
-    async function stored(key: string, overrides: Partial<NewEntry> = {}): Promise<NewEntry> {
-      const entry = await entryOf(key, overrides)
-      expect((await one.set([entry], entry.s)).stored).toEqual([true])
-      return entry
-    }
-
-    const read = async (key: string, store = other) => (await store.read([key], null)).entries[0]!
-
-    /** The keys that a store's listener hears of while `work` runs, until `key` is among them. */
-    async function woken(key: string, work: () => Promise<unknown>): Promise<(string | null)[]> {
-      const heard: (string | null)[] = []
-      const stop = other.wakes.listen((each) => heard.push(each))
-      await work()
-      await waitFor(`the wake of ${key}`, () => heard.includes(key))
-      stop()
-      return heard
-    }
+    const granted = at.granted.bind(at)
+    const entryOf = at.entryOf.bind(at)
+    const fillOf = at.fillOf.bind(at)
+    const stored = at.stored.bind(at)
+    const read = at.read.bind(at)
+    const woken = at.woken.bind(at)
 
     describe('the clock', () => {
       it('is absent until somebody creates it, and reading creates nothing', async () => {
@@ -96,15 +61,17 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
       it('gets a new generation by clear, and keeps its marks', async () => {
         await one.bumpTags(['x'], 100)
         const before = await one.tags(['x'])
-        await one.clear()
+        const answered = await one.clear()
         const after = await other.tags(['x'])
+        expect(after.g).toBe(answered)
         expect(Number(after.g)).toBeGreaterThan(Number(before.g))
         expect({ ...after, g: before.g }).toEqual(before)
       })
 
       it('is created by clear when there was none', async () => {
-        await one.clear()
-        expect((await other.tags([])).g).toMatch(/^\d{14}$/)
+        const answered = await one.clear()
+        expect(answered).toMatch(/^\d{14}$/)
+        expect((await other.tags([])).g).toBe(answered)
       })
     })
 
@@ -234,8 +201,9 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
         )
         expect(reply.entries).toEqual([expect.objectContaining({ payload: entry.payload, tags: ['x'] }), null])
         expect(marksOf(reply.clock)).toEqual({ x: entry.s + 1 })
-        expect(reply.epochs).toEqual([expect.any(String), expect.any(String)])
-        expect(reply.leases.map(({ granted }) => granted)).toEqual([true, true])
+        const source = { epoch: expect.stringMatching(/^\S{8}$/), nowMs: expect.any(Number) }
+        expect(reply.sources).toEqual([source, source])
+        expect(reply.leases.map((lease) => lease?.granted)).toEqual([true, true])
       })
 
       it('ends with its time, and is granted to the next', async () => {
@@ -304,7 +272,8 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
       it('lives for its time, and the store itself ends it', async () => {
         const fill = await fillOf(await granted('k'), { ttlMs: 300 })
         await one.fill([fill], [])
-        const { entries, nowMs } = await other.read(['k'], null)
+        const { entries, sources } = await other.read(['k'], null)
+        const { nowMs } = sources[0]!
         expect(entries[0]!.hardAt).toBe(entries[0]!.softAt)
         // What the store says of its own time may lag a little behind.
         expect(entries[0]!.hardAt - nowMs).toBeGreaterThan(100)
@@ -329,15 +298,15 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
 
       it('carries the epoch that reads of its key are told', async () => {
         await stored('k')
-        const { entries, epochs } = await other.read(['k'], null)
-        expect(entries[0]!.e).toBe(epochs[0])
+        const { entries, sources } = await other.read(['k'], null)
+        expect(entries[0]!.e).toBe(sources[0]!.epoch)
       })
 
       it('comes back with the delta since the sequence that it was stored with', async () => {
         const entries = [await entryOf('a', { tags: ['x'] }), await entryOf('b')]
         await other.bumpTags(['x'], 100)
-        const { stored, clock } = await one.set(entries, entries[0]!.s)
-        expect(stored).toEqual([true, true])
+        const { outcomes, clock } = await one.set(entries, entries[0]!.s)
+        expect(outcomes).toEqual(['stored', 'stored'])
         expect(marksOf(clock)).toEqual({ x: entries[0]!.s + 1 })
         expect(clock).toMatchObject({ g: entries[0]!.g, s: entries[0]!.s + 2, base: false, full: false })
       })
@@ -354,7 +323,7 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
       it('gives the entry a new life from now, and changes nothing else', async () => {
         await stored('k', { ttlMs: 1_000, tags: ['x'], deltaMs: 9, payload: '{"a":1}' })
         const seen = (await read('k'))!
-        expect(await one.touch('k', seen, 60_000)).toBe(true)
+        expect(await one.touch('k', seen, { ttlMs: 60_000, graceMs: 0 })).toBe(true)
         const after = (await read('k'))!
         expect(after.hardAt).toBeGreaterThan(seen.hardAt + 50_000)
         expect({ ...after, softAt: seen.softAt, hardAt: seen.hardAt }).toEqual(seen)
@@ -367,10 +336,10 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
         const seen = (await read('k'))!
         await one.bumpTags(['x'], 100)
         await stored('k', { payload: '"new"', ttlMs: 1_000 })
-        expect(await one.touch('k', seen, 60_000)).toBe(false)
+        expect(await one.touch('k', seen, { ttlMs: 60_000, graceMs: 0 })).toBe(false)
         expect((await read('k'))!.payload).toBe('"new"')
         await one.delete(['k'])
-        expect(await one.touch('k', seen, 60_000)).toBe(false)
+        expect(await one.touch('k', seen, { ttlMs: 60_000, graceMs: 0 })).toBe(false)
         expect(await read('k')).toBeNull()
       })
     })
@@ -453,22 +422,15 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
     })
 
     describe('a key', () => {
-      it.each(['{}', 'a}b', 'x{}y{z}', '}{', '{a}:{b}', '{', '}', 'ü🙂:{ä}', 'a b', '\'"\\', '*?[a]', '@lease:{x}:y'])(
-        'of odd characters has an entry, a lease and a wake of its own: %s',
-        async (key) => {
-          const lease = await granted(key)
-          await granted(`${key}.`)
-          const fill = await fillOf(lease)
-          await woken(key, async () => expect((await one.fill([fill], [])).stored).toEqual([true]))
-          expect((await other.read([key, `${key}.`, `.${key}`], null)).entries.map(Boolean)).toEqual([
-            true,
-            false,
-            false,
-          ])
-          await granted(key)
-          await woken(key, () => one.delete([`${key}.`, key]))
-        },
-      )
+      it.each(ODD_KEYS)('of odd characters has an entry, a lease and a wake of its own: %s', async (key) => {
+        const lease = await granted(key)
+        await granted(`${key}.`)
+        const fill = await fillOf(lease)
+        await woken(key, async () => expect((await one.fill([fill], [])).stored).toEqual([true]))
+        expect((await other.read([key, `${key}.`, `.${key}`], null)).entries.map(Boolean)).toEqual([true, false, false])
+        await granted(key)
+        await woken(key, () => one.delete([`${key}.`, key]))
+      })
 
       it('of 1,024 bytes is whole', async () => {
         const [key, twin] = [`${'ü'.repeat(511)}ab`, `${'ü'.repeat(511)}ac`]
@@ -476,10 +438,9 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
         expect((await other.read([key, twin], null)).entries.map(Boolean)).toEqual([true, false])
       })
     })
+
+    entriesContract(at)
+    holdsContract(at)
+    patternsContract(at)
   })
 }
-
-let tokens = 0
-
-const marksOf = ({ tags, seqs }: { tags: readonly string[]; seqs: readonly number[] }): Record<string, number> =>
-  Object.fromEntries(tags.map((tag, i) => [tag, seqs[i]!]))
