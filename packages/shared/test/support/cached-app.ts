@@ -2,6 +2,7 @@ import { Global, Module, type Provider, type Type } from '@nestjs/common'
 import { Test, type TestingModuleBuilder } from '@nestjs/testing'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import { getVextrusToken } from '../../src/cache/nest/tokens.js'
+import { Tenancy, type TenancyOptions } from '../../src/cache/tenancy.js'
 import { MemoryHub } from '../../src/cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
 
@@ -13,10 +14,11 @@ export function memoryCache(): RedisCacheService {
 /** A Nest application with a cache and nothing else of the toolkit: what the decorators need, without the module. */
 export function appWith(
   providers: Provider[],
-  { cache = memoryCache(), controllers = [], connections = {} }: AppOptions = {},
+  { cache = memoryCache(), controllers = [], connections = {}, tenancy }: AppOptions = {},
 ): TestingModuleBuilder {
   const caches: Provider[] = [
     ...(cache === null ? [] : [{ provide: RedisCacheService, useValue: cache }]),
+    ...(tenancy === undefined ? [] : [{ provide: Tenancy, useValue: new Tenancy(tenancy) }]),
     ...Object.entries(connections).map(([name, other]) => ({
       provide: getVextrusToken(RedisCacheService, name),
       useValue: other,
@@ -33,4 +35,5 @@ interface AppOptions {
   cache?: RedisCacheService | null
   controllers?: Type[]
   connections?: Record<string, RedisCacheService>
+  tenancy?: TenancyOptions
 }

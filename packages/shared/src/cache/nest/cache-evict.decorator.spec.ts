@@ -1,12 +1,21 @@
-import { Injectable } from '@nestjs/common'
-import { describe, expect, it, vi } from 'vitest'
+import { Injectable, Logger } from '@nestjs/common'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
-import { ConfigurationError } from '../../kernel/errors.js'
+import { ConfigurationError, InvalidKeyError } from '../../kernel/errors.js'
 import type { RedisCacheService } from '../cache.js'
-import { CacheUnavailableError } from '../errors.js'
+import { CacheUnavailableError, TenantKeyError } from '../errors.js'
+import { runAsTenant, type TenancyOptions } from '../tenancy.js'
 import { CacheEvict, type CacheEvictOptions } from './cache-evict.decorator.js'
 
-async function appOf(options: CacheEvictOptions, work: (cache: RedisCacheService) => unknown = () => 'done') {
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function appOf(
+  options: CacheEvictOptions,
+  work: (cache: RedisCacheService) => unknown = () => 'done',
+  tenancy: TenancyOptions = {},
+) {
   const cache = memoryCache()
 
   @Injectable()
@@ -19,7 +28,7 @@ async function appOf(options: CacheEvictOptions, work: (cache: RedisCacheService
       return work(cache)
     }
   }
-  const app = await appWith([Handler], { cache }).compile()
+  const app = await appWith([Handler], { cache, tenancy }).compile()
   await cache.setWithTags('customer:1', 'one', 60, ['odd'])
   await cache.setWithTags('customer:2', 'two', 60, ['even'])
   await cache.setWithTags('customer:3', 'three', 60, ['odd'])
@@ -105,18 +114,113 @@ describe('@CacheEvict', () => {
     },
   )
 
-  it('rejects when the eviction may not have happened, and does not run the method again', async () => {
-    const { cache, handler } = await appOf({ keyGenerator: byId })
-    vi.spyOn(cache, 'delete').mockRejectedValue(new CacheUnavailableError('Redis is away'))
+  it('deletes what matches the pattern', async () => {
+    const { handler, left } = await appOf({ pattern: (...ids: string[]) => `customer:[${ids.join('')}]` })
+    await handler.remove('1', '3')
+    expect(await left()).toEqual(['two'])
+  })
+
+  it.each<[string, CacheEvictOptions]>([
+    ['key', { keyGenerator: () => '' }],
+    ['tag', { keyGenerator: byId, tags: () => ['a\nb'] }],
+    ['pattern', { pattern: () => '' }],
+  ])('does not run the method when the %s can be none', async (what, options) => {
+    const { handler, left } = await appOf(options)
+    await expect(handler.remove('1')).rejects.toThrow(InvalidKeyError)
+    await expect(handler.remove('1')).rejects.toThrow(what)
+    expect(handler.calls).toBe(0)
+    expect(await left()).toHaveLength(3)
+  })
+
+  it.each<[string, CacheEvictOptions]>([
+    ['key', { keyGenerator: byId }],
+    ['tag', { keyGenerator: () => 'customer:t1:1', tags: () => ['customers'] }],
+    ['pattern', { pattern: () => 'customer:*' }],
+    ['everything', { allEntries: true }],
+  ])('does not run the method when the %s would reach past the tenant', async (_, options) => {
+    const { handler } = await appOf(options, undefined, { required: true })
+    await expect(runAsTenant('t1', () => handler.remove('1'))).rejects.toThrow(TenantKeyError)
+    expect(handler.calls).toBe(0)
+  })
+
+  const away = () => new CacheUnavailableError('Redis is away', { pending: true })
+
+  it('answers what the method did when the eviction is pending, and says so once an outage', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined)
+    const { cache, handler } = await appOf({ keyGenerator: byId, tags: () => ['odd'] })
+    for (let outage = 1; outage <= 2; outage++) {
+      const failing = vi.spyOn(cache, 'delete').mockImplementation(async () => Promise.reject(away()))
+      expect([await handler.remove('1'), await handler.remove('2')]).toEqual(['done', 'done'])
+      expect(failing).toHaveBeenCalledTimes(2)
+      expect(warn).toHaveBeenCalledTimes(outage)
+      failing.mockRestore()
+      expect(await handler.remove('3')).toBe('done')
+    }
+    expect(warn).toHaveBeenCalledWith(expect.stringMatching(/@CacheEvict are pending/))
+    expect(handler.calls).toBe(6)
+  })
+
+  it("rejects a pending eviction with `onUnavailable: 'throw'`, and does not run the method again", async () => {
+    const { cache, handler } = await appOf({ keyGenerator: byId, onUnavailable: 'throw' })
+    vi.spyOn(cache, 'delete').mockRejectedValue(away())
     await expect(handler.remove('1')).rejects.toThrow(CacheUnavailableError)
     expect(handler.calls).toBe(1)
   })
 
-  it('does not run the method when an eviction before it fails', async () => {
+  it.each([
+    ['an eviction that nobody repeats', new CacheUnavailableError('not in the log')],
+    ['any other error', new TypeError('a bug')],
+  ])('rejects with %s, after all evictions have come to something', async (_, error) => {
+    const { cache, handler } = await appOf({ keyGenerator: byId, tags: () => ['odd'] })
+    vi.spyOn(cache, 'delete').mockRejectedValue(error)
+    let tags = 'running'
+    vi.spyOn(cache, 'invalidateByTag').mockImplementation(async () => {
+      await new Promise(setImmediate)
+      tags = 'rejected'
+      throw away()
+    })
+    await expect(handler.remove('1')).rejects.toBe(error)
+    expect([handler.calls, tags]).toEqual([1, 'rejected'])
+  })
+
+  it('does not run the method when an eviction before it fails, pending or not', async () => {
     const { cache, handler } = await appOf({ keyGenerator: byId, beforeInvocation: true })
-    vi.spyOn(cache, 'delete').mockRejectedValue(new CacheUnavailableError('Redis is away'))
+    vi.spyOn(cache, 'delete').mockRejectedValue(away())
     await expect(handler.remove('1')).rejects.toThrow(CacheUnavailableError)
     expect(handler.calls).toBe(0)
+  })
+
+  it('holds keys and tags while the method runs: what it changes is not cached meanwhile', async () => {
+    const { handler, left } = await appOf({ keyGenerator: byId, tags: () => ['even'], hold: true }, async (cache) => {
+      for (const [key, tags] of Object.entries({ 'customer:1': ['odd'], 'customer:2': ['even'] })) {
+        await cache.getOrSet(key, async () => 'read inside', { tags })
+      }
+      // A fill is off its caller's path: whoever reads again would see it.
+      return cache.getMany(['customer:1', 'customer:2', 'customer:3'])
+    })
+    expect(await handler.remove('1')).toEqual([null, null, 'three'])
+    expect(await left()).toEqual(['three'])
+  })
+
+  it('evicts under a hold when the method throws, too', async () => {
+    const { handler, left } = await appOf({ keyGenerator: byId, hold: true }, () => {
+      throw new Error('half done')
+    })
+    await expect(handler.remove('1')).rejects.toThrow('half done')
+    expect(await left()).toEqual(['two', 'three'])
+  })
+
+  it('refuses to run the method when the hold can not be placed', async () => {
+    const { cache, handler } = await appOf({ keyGenerator: byId, hold: true })
+    vi.spyOn(cache, 'invalidateAround').mockRejectedValue(away())
+    await expect(handler.remove('1')).rejects.toThrow(CacheUnavailableError)
+    expect(handler.calls).toBe(0)
+  })
+
+  it('runs the method when there is nothing to hold', async () => {
+    const { handler, left } = await appOf({ keyGenerator: () => [], hold: true })
+    expect(await handler.remove('1')).toBe('done')
+    expect(await left()).toHaveLength(3)
   })
 
   it.each<[string, object]>([
@@ -125,6 +229,12 @@ describe('@CacheEvict', () => {
     ['everything and a key', { allEntries: true, keyGenerator: byId }],
     ['everything and tags', { allEntries: true, tags: () => ['a'] }],
     ['a TTL', { keyGenerator: byId, ttl: 5 }],
+    ['everything and a pattern', { allEntries: true, pattern: () => 'a*' }],
+    ['a hold on a pattern', { pattern: () => 'a*', hold: true }],
+    ['a hold on everything', { allEntries: true, hold: true }],
+    ['a hold before the method', { keyGenerator: byId, hold: true, beforeInvocation: true }],
+    ['a hold that throws afterwards', { keyGenerator: byId, hold: true, onUnavailable: 'throw' }],
+    ['another `onUnavailable` than throw', { keyGenerator: byId, onUnavailable: 'ignore' }],
     ['a flag that is none', { keyGenerator: byId, beforeInvocation: 'yes' }],
   ])('refuses %s at decoration', (_, options) => {
     expect(() => CacheEvict(options)).toThrow(ConfigurationError)

@@ -1,7 +1,10 @@
-import { Injectable } from '@nestjs/common'
-import { describe, expect, it } from 'vitest'
+import { Injectable, Logger } from '@nestjs/common'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
 import { ConfigurationError, InvalidDurationError } from '../../kernel/errors.js'
+import { CacheUnavailableError, TenantKeyError } from '../errors.js'
+import type { SetOptions } from '../public-types.js'
+import { runAsTenant, type TenancyOptions } from '../tenancy.js'
 import { CachePattern } from './cache-pattern.js'
 import { CachePut, type CachePutOptions } from './cache-put.decorator.js'
 
@@ -10,7 +13,15 @@ interface Customer {
   name: string
 }
 
-async function appOf(options: CachePutOptions, answer: (customer: Customer) => unknown = (customer) => customer) {
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+async function appOf(
+  options: CachePutOptions,
+  answer: (customer: Customer) => unknown = (customer) => customer,
+  tenancy: TenancyOptions = {},
+) {
   @Injectable()
   class Handler {
     calls = 0
@@ -22,7 +33,7 @@ async function appOf(options: CachePutOptions, answer: (customer: Customer) => u
     }
   }
   const cache = memoryCache()
-  const app = await appWith([Handler], { cache }).compile()
+  const app = await appWith([Handler], { cache, tenancy }).compile()
   return { cache, handler: app.get(Handler) }
 }
 
@@ -100,6 +111,38 @@ describe('@CachePut', () => {
     },
   )
 
+  it('never puts an older version over a later one', async () => {
+    const { cache, handler } = await appOf({ keyGenerator: byId, version: (saved: Customer) => saved.name.length })
+    await handler.update({ id: '1', name: 'Annabel' })
+    expect(await handler.update(ann)).toEqual(ann)
+    expect(await cache.get('customer:1')).toEqual({ id: '1', name: 'Annabel' })
+    await handler.update({ id: '1', name: 'Anna-Maria' })
+    expect(await cache.get('customer:1')).toEqual({ id: '1', name: 'Anna-Maria' })
+  })
+
+  it('answers what the method did when the write or the deletion has to wait, unless it is told to throw', async () => {
+    vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined)
+    const away = new CacheUnavailableError('Redis is away', { pending: true })
+    for (const onUnavailable of [undefined, 'throw'] as const) {
+      for (const answer of [ann, null]) {
+        const { cache, handler } = await appOf({ keyGenerator: byId, onUnavailable }, () => answer)
+        const set = vi.spyOn(cache, 'set').mockImplementation(async (_key, _value, options) => {
+          if ((options as SetOptions).onUnavailable === 'throw') throw away
+        })
+        const deletion = vi.spyOn(cache, 'delete').mockRejectedValue(away)
+        if (onUnavailable === 'throw') await expect(handler.update(ann)).rejects.toBe(away)
+        else expect(await handler.update(ann)).toBe(answer)
+        expect([handler.calls, set.mock.calls.length + deletion.mock.calls.length]).toEqual([1, 1])
+      }
+    }
+  })
+
+  it('does not call the method when the key lacks the tenant', async () => {
+    const { handler } = await appOf({ keyGenerator: byId }, undefined, { required: true })
+    await expect(runAsTenant('t1', () => handler.update(ann))).rejects.toThrow(TenantKeyError)
+    expect(handler.calls).toBe(0)
+  })
+
   it('stores nothing when the method throws, and does not call it again', async () => {
     const { cache, handler } = await appOf({ keyGenerator: byId }, () => {
       throw new Error('conflict')
@@ -134,6 +177,8 @@ describe('@CachePut', () => {
     ['both `keyGenerator` and `key`', { keyGenerator: byId, key: byId }, ConfigurationError],
     ['a TTL and a preset', { key: byId, ttl: 60, preset: CachePattern.QUERY }, ConfigurationError],
     ['a negative TTL', { key: byId, ttl: -1 }, InvalidDurationError],
+    ['a version that is no function', { key: byId, version: 5 }, ConfigurationError],
+    ['another `onUnavailable` than throw', { key: byId, onUnavailable: true }, ConfigurationError],
     ['an option that does not exist', { key: byId, cacheNull: 5 }, ConfigurationError],
   ])('refuses %s at decoration', (_, options, error) => {
     expect(() => CachePut(options)).toThrow(error as typeof ConfigurationError)

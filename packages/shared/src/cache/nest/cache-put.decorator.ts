@@ -9,11 +9,13 @@ import {
   isConnection,
   isPreset,
   isTexts,
+  isThrow,
   isTtl,
   orCallback,
   refuseBoth,
   type ResultCallback,
 } from './decorator-options.js'
+import { evictAfterwards } from './evict-afterwards.js'
 import { aroundMethod } from './method-cache.js'
 
 /** What {@link CachePut} stores. Every field also accepts undefined. Callbacks see the instance as `this`. */
@@ -32,6 +34,13 @@ export interface CachePutOptions {
   readonly condition?: ArgsCallback<boolean> | undefined
   /** True: this result is not stored; also asked about null and undefined. @default always false */
   readonly unless?: ResultCallback<boolean> | undefined
+  /**
+   * What makes a result newer than another: a counter or a time of the row. A result never replaces an entry of a later version. Not asked
+   * about null and undefined. @default none: the last writer wins
+   */
+  readonly version?: ResultCallback<number | bigint | Date> | undefined
+  /** `'throw'`: rejects when the result could not be stored, although the method has succeeded. @default it is returned, and an error is counted */
+  readonly onUnavailable?: 'throw' | undefined
   /** The `name` of the `forRoot` whose cache is used. @default 'default' */
   readonly connection?: string | undefined
 }
@@ -40,7 +49,8 @@ export interface CachePutOptions {
  * Always runs the method, then stores what it answered: write-through.
  *
  * A null or undefined result is not stored; what was under `keyGenerator`'s key is then deleted, so that it does not outlive its row. The
- * method must answer a promise. While Redis is away the result is returned all the same, and the old entry may answer until its TTL.
+ * method must answer a promise. While Redis is away the result is returned all the same, and this process deletes the old entry as soon as
+ * Redis answers; `onUnavailable: 'throw'` rejects instead.
  *
  * @example
  * ```ts
@@ -58,11 +68,24 @@ export function CachePut(options: CachePutOptions): AsyncMethodDecorator {
     tags: orCallback(isTexts),
     condition: isCallback,
     unless: isCallback,
+    version: isCallback,
+    onUnavailable: isThrow,
     connection: isConnection,
   })
   refuseBoth('@CachePut', options, 'ttl', 'preset')
   refuseBoth('@CachePut', options, 'keyGenerator', 'key')
-  const { keyGenerator, key: keyOfResult, ttl, preset, tags, condition, unless, connection } = options
+  const {
+    keyGenerator,
+    key: keyOfResult,
+    ttl,
+    preset,
+    tags,
+    condition,
+    unless,
+    version,
+    onUnavailable,
+    connection,
+  } = options
   if (keyGenerator === undefined && keyOfResult === undefined) {
     throw new ConfigurationError(
       '@CachePut.keyGenerator',
@@ -75,16 +98,20 @@ export function CachePut(options: CachePutOptions): AsyncMethodDecorator {
     const { cache, args } = call
     if (condition !== undefined && !call.ask(condition, ...args)) return call.run()
     const keyOfArgs = keyGenerator && call.ask(keyGenerator, ...args)
+    if (keyOfArgs !== undefined) call.checkName(keyOfArgs, 'key')
     const result = await call.run()
     if (unless !== undefined && call.ask(unless, result, ...args)) return result
     if (result === null || result === undefined) {
-      if (keyOfArgs !== undefined) await cache.delete(keyOfArgs)
+      if (keyOfArgs !== undefined)
+        await evictAfterwards(cache, '@CachePut', [() => cache.delete(keyOfArgs)], onUnavailable)
       return result
     }
     const key = keyOfResult === undefined ? keyOfArgs : call.ask(keyOfResult, result, ...args)
     await cache.set(key as string, result, {
       ttl: typeof ttl === 'function' ? call.ask(ttl, result, ...args) : preset === undefined ? ttl : call.ttlOf(preset),
       tags: typeof tags === 'function' ? call.ask(tags, result, ...args) : fixedTags,
+      version: version && call.ask(version, result, ...args),
+      onUnavailable,
     })
     return result
   })

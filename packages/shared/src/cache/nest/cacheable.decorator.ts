@@ -23,7 +23,7 @@ export interface CacheableOptions {
   readonly ttl?: Ttl | ResultCallback<Ttl> | undefined
   /** The TTL of this pattern, instead of `ttl`. */
   readonly preset?: CachePattern | undefined
-  /** The key of a call. @default `Class.method:` and a hash of the arguments */
+  /** The key of a call. @default `Class.method:`, the current tenant when there is one, and a hash of the arguments */
   readonly keyGenerator?: ArgsCallback<string> | undefined
   /** Tags by which the entry can be invalidated. @default none */
   readonly tags?: readonly string[] | ResultCallback<string[]> | undefined
@@ -31,6 +31,8 @@ export interface CacheableOptions {
   readonly condition?: ArgsCallback<boolean> | undefined
   /** True: this result is not stored; also asked about null and undefined. @default always false */
   readonly unless?: ResultCallback<boolean> | undefined
+  /** How long a result may still be served after its TTL, while one caller loads anew: seconds, a string, or false: not at all. @default the module's `grace` */
+  readonly grace?: Ttl | false | undefined
   /** How long a null result stays; false: it is not stored. @default the module's `cacheNull` */
   readonly cacheNull?: Ttl | false | undefined
   /** The `name` of the `forRoot` whose cache is used. @default 'default' */
@@ -59,11 +61,12 @@ export function Cacheable(options: CacheableOptions = {}): AsyncMethodDecorator 
     tags: orCallback(isTexts),
     condition: isCallback,
     unless: isCallback,
+    grace: orFalse(isTtl),
     cacheNull: orFalse(isTtl),
     connection: isConnection,
   })
   refuseBoth('@Cacheable', options, 'ttl', 'preset')
-  const { ttl, preset, keyGenerator, tags, condition, unless, cacheNull, connection } = options
+  const { ttl, preset, keyGenerator, tags, condition, unless, grace, cacheNull, connection } = options
   const fixedTags = typeof tags === 'function' || tags === undefined ? undefined : [...tags]
 
   const decorate = aroundMethod('@Cacheable', connection, async (call) => {
@@ -82,7 +85,7 @@ export function Cacheable(options: CacheableOptions = {}): AsyncMethodDecorator 
         }
         return result
       },
-      { ttl: fixedTtl, tags: fixedTags, cacheNull },
+      { ttl: fixedTtl, tags: fixedTags, grace, cacheNull },
     )
   })
   return (prototype, name, descriptor) => {

@@ -69,6 +69,10 @@ export const isFlag: Check = (value, option) => {
   if (typeof value !== 'boolean') throw new ConfigurationError(option, 'must be true or false')
 }
 
+export const isThrow: Check = (value, option) => {
+  if (value !== 'throw') throw new ConfigurationError(option, "must be 'throw'; leave it out for the default")
+}
+
 export const isConnection: Check = (value, option) => {
   if (typeof value !== 'string' || value === '') {
     throw new ConfigurationError(option, 'must be the `name` of a RedisCacheModule.forRoot')

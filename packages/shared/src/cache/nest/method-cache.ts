@@ -2,7 +2,9 @@ import { Logger } from '@nestjs/common'
 import type { ModuleRef } from '@nestjs/core'
 import { ConfigurationError, InvalidKeyError, SerializationError } from '../../kernel/errors.js'
 import type { Ttl } from '../../kernel/duration.js'
+import { assertKey } from '../../kernel/key.js'
 import { RedisCacheService } from '../cache.js'
+import { Tenancy } from '../tenancy.js'
 import { argumentKey } from './argument-key.js'
 import { type CachePattern, CachePresets, DEFAULT_PRESETS } from './cache-pattern.js'
 import type { AsyncMethodDecorator } from './decorator-options.js'
@@ -12,13 +14,17 @@ import { DEFAULT_CONNECTION, getVextrusToken } from './tokens.js'
 /** One call of a decorated method whose application has a cache. */
 export interface CachedCall {
   readonly cache: RedisCacheService
+  /** Whose turn it is, and what the connection demands of keys. */
+  readonly tenancy: Tenancy
   readonly args: readonly unknown[]
   /** Runs the method itself. */
   run(): Promise<unknown>
   /** Runs a callback of the decorator with the instance as `this`. */
   ask<Args extends unknown[], Result>(callback: (...args: Args) => Result, ...args: Args): Result
-  /** `Class.method:` and a hash of the arguments. */
+  /** `Class.method:`, the current tenant where there is one, and a hash of the arguments. */
   defaultKey(): string
+  /** Refuses what can't be a key or tag here, before anything has happened. @throws InvalidKeyError, TenantKeyError */
+  checkName(name: string, what: 'key' | 'tag'): void
   ttlOf(preset: CachePattern): Ttl
 }
 
@@ -44,10 +50,12 @@ export function aroundMethod(
     const { replacement } = {
       async replacement(this: object | undefined, ...args: unknown[]): Promise<unknown> {
         const moduleRef = typeof this === 'object' && this !== null ? moduleOf(this) : undefined
-        const cache = moduleRef && cacheOf(moduleRef, connection, this as object, decorator)
+        const cache = moduleRef && cacheOf(moduleRef, connection, (this as object).constructor, decorator)
         if (!moduleRef || !cache) return method.apply(this, args)
+        const tenancy = findProvider(moduleRef, getVextrusToken(Tenancy, connection)) ?? ANY_TENANT
         return around({
           cache,
+          tenancy,
           args,
           run: async () =>
             singleValue(
@@ -55,7 +63,15 @@ export function aroundMethod(
               `${decorator} ${(this as object).constructor.name}.${String(name)}`,
             ),
           ask: (callback, ...given) => callback.apply(this, given),
-          defaultKey: () => `${labelOf(this as object, name)}:${argumentKey(args)}`,
+          defaultKey: () => {
+            const tenant = tenancy.defaultKeyTenant()
+            const label = labelOf(this as object, name)
+            return `${label}:${tenant === undefined ? '' : `${tenant}:`}${argumentKey(args)}`
+          },
+          checkName(given, what) {
+            assertKey(given, what)
+            tenancy.assertHeld(given, what)
+          },
           ttlOf: (preset) =>
             findProvider(moduleRef, getVextrusToken(CachePresets, connection))?.ttlOf(preset) ??
             DEFAULT_PRESETS[preset],
@@ -67,6 +83,21 @@ export function aroundMethod(
   }
 }
 
+/**
+ * The cache of an application; where there is none, `decorator` on `type` says so, once.
+ * Undefined: nobody provides it. Null: it is not made yet.
+ */
+export function cacheOf(
+  moduleRef: ModuleRef,
+  connection: string,
+  type: ClassLike,
+  decorator: string,
+): RedisCacheService | null | undefined {
+  const cache = findProvider(moduleRef, getVextrusToken(RedisCacheService, connection))
+  if (cache === undefined) warnOnce(moduleRef, connection, type, decorator)
+  return cache
+}
+
 /** The connections that the decorators on a class, or on one it extends, name. */
 export function connectionsOf(prototype: object): ReadonlySet<string> {
   const names = new Set<string>()
@@ -76,14 +107,20 @@ export function connectionsOf(prototype: object): ReadonlySet<string> {
   return names
 }
 
-type Method = (this: object | undefined, ...args: unknown[]) => unknown
-
-const connections = new WeakMap<object, Set<string>>()
-
-function rememberConnection(prototype: object, connection: string): void {
+/** Says that a class needs this connection, which is then opened before the application serves. */
+export function rememberConnection(prototype: object, connection: string): void {
   const names = connections.get(prototype) ?? new Set()
   connections.set(prototype, names.add(connection))
 }
+
+/** For an application that was given a cache and no `RedisCacheModule`: the turn counts, and nothing is demanded. */
+export const ANY_TENANT = new Tenancy()
+
+type ClassLike = Pick<Function, 'name'>
+
+type Method = (this: object | undefined, ...args: unknown[]) => unknown
+
+const connections = new WeakMap<object, Set<string>>()
 
 /** Generators and static methods would be wrapped into something else than they were; TC39 decorators come with other arguments. */
 function assertDecoratable(
@@ -132,23 +169,12 @@ function labelOf(instance: object, method: string | symbol): string {
   return `${name}.${method}`
 }
 
-function cacheOf(
-  moduleRef: ModuleRef,
-  connection: string,
-  instance: object,
-  decorator: string,
-): RedisCacheService | null | undefined {
-  const cache = findProvider(moduleRef, getVextrusToken(RedisCacheService, connection))
-  if (cache === undefined) warnOnce(moduleRef, connection, instance, decorator)
-  return cache
-}
-
 const warned = new WeakMap<ModuleRef, Set<string>>()
 
-function warnOnce(moduleRef: ModuleRef, connection: string, { constructor }: object, decorator: string): void {
+function warnOnce(moduleRef: ModuleRef, connection: string, type: ClassLike, decorator: string): void {
   const known = warned.get(moduleRef) ?? new Set()
   warned.set(moduleRef, known)
-  const subject = `${constructor.name}@${connection}`
+  const subject = `${type.name}@${connection}`
   if (known.has(subject)) return
   known.add(subject)
   const mend =
@@ -156,7 +182,7 @@ function warnOnce(moduleRef: ModuleRef, connection: string, { constructor }: obj
       ? 'import RedisCacheModule.forRoot() in the root module'
       : `import RedisCacheModule.forRoot({ name: '${connection}' }) in the root module`
   new Logger('RedisCacheModule').warn(
-    `${decorator} on ${constructor.name} caches nothing: this application has no RedisCacheService; ${mend}`,
+    `${decorator} on ${type.name} caches nothing: this application has no RedisCacheService; ${mend}`,
   )
 }
 
