@@ -90,7 +90,7 @@ export function entriesContract(at: StoreFixture): void {
 
     it('wakes those who wait when it is stored', async () => {
       await at.stored('k', { version: '1' })
-      await at.woken('k', () => outcomeOf('k', '2'))
+      expect(await at.woken('k', () => outcomeOf('k', '2'))).toContain('k')
     })
 
     it('of what a fill replaces stays, when the fill has none', async () => {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
+import assert from 'node:assert/strict'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import type {
   CacheStore,
   Fill,
@@ -35,7 +36,7 @@ export class StoreFixture {
 
   async granted(key: string, store = this.one, ttlMs = 10_000): Promise<HeldLease> {
     const { leases } = await store.acquire([{ key, token: `token-${++this.tokens}`, ttlMs }], null)
-    expect(leases[0]!.granted).toBe(true)
+    assert.ok(leases[0]!.granted, `the lease of ${key} is held by ${leases[0]!.value}`)
     return { key, value: leases[0]!.value }
   }
 
@@ -52,7 +53,7 @@ export class StoreFixture {
 
   async stored(key: string, overrides: Partial<NewEntry> = {}): Promise<NewEntry> {
     const entry = await this.entryOf(key, overrides)
-    expect((await this.one.set([entry], entry.s)).outcomes).toEqual(['stored'])
+    assert.deepEqual((await this.one.set([entry], entry.s)).outcomes, ['stored'])
     return entry
   }
 
@@ -77,7 +78,7 @@ export class StoreFixture {
   }
 
   async placed(hold: Hold, ttlMs = 60_000): Promise<Hold> {
-    expect(await this.one.placeHold(hold, ttlMs, MAX_TAGS)).toBe(true)
+    assert.ok(await this.one.placeHold(hold, ttlMs, MAX_TAGS), 'the hold was refused')
     return hold
   }
 
