@@ -77,11 +77,6 @@ export function parseStored(bytes: Buffer): Envelope | null {
   return payloadAt === 0 ? null : parseEntry(bytes.toString('utf8', 0, payloadAt), ownBytes(bytes, payloadAt))
 }
 
-/** An entry that was read as text. */
-export function parseEnvelope(text: string): Envelope | null {
-  return parseEntry(text, null)
-}
-
 /** The text is the whole entry, or its header line when the payload is bytes. */
 function parseEntry(text: string, bytes: Buffer | null): Envelope | null {
   if (!text.startsWith('v1 ') || text.charCodeAt(4) !== SPACE) return null

@@ -1,6 +1,5 @@
 import { types } from 'node:util'
-import { SerializationError } from '../errors.js'
-import { TypedWriter, isJsonNumber, revive, unreadable } from './typed-json.js'
+import { TypedWriter, isJsonNumber, notStored, revive, tooDeep, unreadable } from './typed-json.js'
 
 /**
  * Type-faithful JSON: what went in comes out, and plain data pays nothing for it.
@@ -110,17 +109,5 @@ function isRecord(value: object): boolean {
     types.isUint8Array(value) ||
     types.isBoxedPrimitive(value) ||
     typeof (value as { toJSON?: unknown }).toJSON === 'function'
-  )
-}
-
-function notStored(): SerializationError {
-  return new SerializationError('$', 'undefined is never stored; use null, or delete the key')
-}
-
-function tooDeep(cause: RangeError): SerializationError {
-  return new SerializationError(
-    '$',
-    'nested too deeply, or longer than a string can be; store it in smaller parts',
-    cause,
   )
 }

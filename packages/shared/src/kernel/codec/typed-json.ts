@@ -18,7 +18,7 @@ export class TypedWriter {
   write(value: unknown, at: string | number, depth: number): unknown {
     switch (typeof value) {
       case 'string':
-        return value.charCodeAt(0) === TILDE ? `~${value}` : value
+        return this.writeString(value)
       case 'boolean':
         return value
       case 'number':
@@ -35,6 +35,14 @@ export class TypedWriter {
       default:
         return value === null ? null : this.writeObject(value as object, at, depth)
     }
+  }
+
+  protected writeString(value: string): string {
+    return value.charCodeAt(0) === TILDE ? `~${value}` : value
+  }
+
+  protected writeBytes(value: Uint8Array): unknown {
+    return this.mark((Buffer.isBuffer(value) ? '~B' : '~U') + base64(value))
   }
 
   private writeObject(value: object, at: string | number, depth: number): unknown {
@@ -58,7 +66,7 @@ export class TypedWriter {
       if (types.isDate(value)) return this.mark(`~D${value.getTime()}`)
       if (types.isMap(value)) return this.mark(['~M', ...this.writeItems([...value].flat(1), depth)])
       if (types.isSet(value)) return this.mark(['~S', ...this.writeItems([...value], depth)])
-      if (types.isUint8Array(value)) return this.mark((Buffer.isBuffer(value) ? '~B' : '~U') + base64(value))
+      if (types.isUint8Array(value)) return this.writeBytes(value)
       if (types.isBoxedPrimitive(value)) return this.write(value.valueOf(), at, depth)
     }
     // As in JSON.stringify, a substitute's own toJSON is not called.
@@ -78,7 +86,7 @@ export class TypedWriter {
     }
   }
 
-  private writeItems(items: readonly unknown[], depth: number): readonly unknown[] {
+  protected writeItems(items: readonly unknown[], depth: number): readonly unknown[] {
     let copy: unknown[] | undefined
     for (let i = 0; i < items.length; i++) {
       const item = items[i]
@@ -89,7 +97,7 @@ export class TypedWriter {
     return copy ?? items
   }
 
-  private writeFields(value: object, depth: number): object {
+  protected writeFields(value: object, depth: number): object {
     const fields = value as Record<string, unknown>
     const names = Object.keys(fields)
     let copy: Record<string, unknown> | undefined
@@ -106,7 +114,7 @@ export class TypedWriter {
     return copy ?? value
   }
 
-  private mark<Written>(written: Written): Written {
+  protected mark<Written>(written: Written): Written {
     this.marked = true
     return written
   }
@@ -126,10 +134,10 @@ interface Substituting {
   toJSON(key: string): unknown
 }
 
-const TILDE = '~'.charCodeAt(0)
+export const TILDE = '~'.charCodeAt(0)
 
-/** An assignment to `__proto__` would set the copy's prototype instead of a field. */
-function put(target: Record<string, unknown>, name: string, value: unknown): void {
+/** Sets a field. An assignment to `__proto__` would set the copy's prototype instead of a field. */
+export function put(target: Record<string, unknown>, name: string, value: unknown): void {
   if (name === '__proto__') {
     Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true })
   } else {
@@ -168,7 +176,7 @@ function reviveItems(items: unknown[]): unknown {
   return map
 }
 
-function reviveMark(mark: string): unknown {
+export function reviveMark(mark: string): unknown {
   switch (mark.charAt(1)) {
     case '~':
       return mark.slice(1)
@@ -203,4 +211,16 @@ export function isJsonNumber(value: number): boolean {
 
 export function unreadable(problem: string): SerializationError {
   return new SerializationError('$', `${problem}; delete the key, or read it with the release that wrote it`)
+}
+
+export function notStored(): SerializationError {
+  return new SerializationError('$', 'undefined is never stored; use null, or delete the key')
+}
+
+export function tooDeep(cause: RangeError): SerializationError {
+  return new SerializationError(
+    '$',
+    'nested too deeply, or longer than a string can be; store it in smaller parts',
+    cause,
+  )
 }
