@@ -20,8 +20,8 @@ const MAX_LENGTH = 40
 const DIGITS = /^\d[\d -]*\d$/
 
 /**
- * First four digits from, to, and the lengths of such numbers. From Cybersource, "Card Type Identification" (developer.cybersource.com, test data,
- * best practices), and for UnionPay, for Visa's and JCB's lengths from Wikipedia, "Payment card number", "Issuer identification number".
+ * First four digits from, to, and the shortest and longest of such numbers. From Cybersource, "Card Type Identification" (developer.cybersource.com,
+ * test data, best practices); UnionPay, and lengths that Cybersource does not name, from Wikipedia, "Payment card number".
  */
 const ISSUERS: readonly (readonly [from: number, to: number, shortest: number, longest: number])[] = [
   [4000, 4999, 13, 19], // Visa
@@ -42,12 +42,12 @@ const ISSUERS: readonly (readonly [from: number, to: number, shortest: number, l
   [6600, 6999, 13, 19],
 ]
 
-/** Lengths inside its range that Visa does not use. */
-const NO_VISA_LENGTH = new Set([14, 15, 17])
+/** Visa uses no length between. */
+const VISA_LENGTHS = new Set([13, 16, 19])
 
 function isIssued(digits: string): boolean {
   const { length } = digits
-  if (digits.startsWith('4') && NO_VISA_LENGTH.has(length)) return false
+  if (digits.startsWith('4') && !VISA_LENGTHS.has(length)) return false
   const prefix = Number(digits.slice(0, 4))
   return ISSUERS.some(
     ([from, to, shortest, longest]) => prefix >= from && prefix <= to && length >= shortest && length <= longest,
