@@ -1,14 +1,15 @@
 import type { Envelope } from '../kernel/codec/envelope.js'
+import type { CacheUnavailableError } from './errors.js'
 
 /**
  * The port: what the cache engine needs from storage.
  *
  * The store keeps entries, leases and the tag clock and says what they hold. It judges nothing: whether an entry is valid is decided by the
  * engine, in one place, from an entry and a clock reading (coherence rules R3–R5). It batches nothing: the engine hands it whole lists.
- * All operations of one store travel in order; a list is one round trip.
+ * All operations of one store on one key travel in order; a list is one round trip, on a Cluster one to each master, side by side.
  *
  * Every method rejects with `CacheUnavailableError`, and nothing else, when no good answer came in time: the operation may or may not
- * have happened.
+ * have happened. Where one master of a Cluster is away, a list says so for its keys and goes on with the others.
  */
 export interface CacheStore {
   /** Entries and the clock in one round trip (R6). `since`: the engine's S, or null when it knows none: the reply is then a base. */
@@ -29,26 +30,54 @@ export interface CacheStore {
   /** Drops leases that still hold exactly this value, and wakes the waiters of their keys. */
   release(leases: readonly HeldLease[]): Promise<void>
 
-  /** Stores each entry if its lease still holds exactly this value, then drops the lease (R8); beside it one clock reading for R9. */
+  /**
+   * Stores each entry if its lease still holds exactly this value, then drops the lease (R8); beside it one clock reading for R9. An entry
+   * without a version keeps that of the one it replaces.
+   */
   fill(fills: readonly Fill[], tags: readonly string[]): Promise<FillReply>
 
   /**
    * Drops the leases, then stores the entries; a clock delta travels beside (R14). A write that lands after the store's own deadline has
-   * passed is refused: its caller was told that it failed.
+   * passed is refused: its caller was told that it failed. An entry with a version does not replace one of the same generation whose version
+   * is higher, and then leaves the lease alone.
    */
   set(entries: readonly NewEntry[], since: number): Promise<SetReply>
 
-  /** Rewrites the expiry of the entry at `key` if its generation, sequence and epoch are still those of `seen` (R14). */
-  touch(key: string, seen: StoredEntry, ttlMs: number): Promise<boolean>
+  /** Rewrites the expiries of the entry at `key` if its generation, sequence and epoch are still those of `seen` (R14). */
+  touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean>
+
+  /** How long the key is still kept, ms; null: there is no such key. `Infinity`: for ever, which only a foreign writer does. */
+  lifetime(key: string): Promise<number | null>
 
   /** For each key drops the lease, then the entry (R11); wakes waiters. Answers, for each key, whether an entry was there. */
   delete(keys: readonly string[]): Promise<boolean[]>
 
+  /** {@link delete} of every key that matches a Redis glob (R12). Answers how many entries were there. */
+  deletePattern(glob: string): Promise<number>
+
   /** Moves the clock on and marks the tags (R1). Beyond `maxTags` the oldest marks are dropped and `#f` raised. */
   bumpTags(tags: readonly string[], maxTags: number): Promise<void>
 
-  /** A new generation (R2), then the marker that tells every process. */
-  clear(): Promise<void>
+  /** A new generation (R2), then the marker that tells every process. Answers the generation. */
+  clear(): Promise<string>
+
+  /** Gives back the memory of entries of generations before this one, and of foreign values. Answers how many went. */
+  reclaim(generation: string): Promise<number>
+
+  /**
+   * Places a hold (R13): its members, then R11 on its keys and a bump of its tags. Also places one anew that was lost.
+   * @returns false: there are too many holds, and nothing was placed
+   */
+  placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean>
+
+  /** Extends a hold. False: a member of it is gone, so it must be placed anew. */
+  renewHold(hold: Hold, ttlMs: number): Promise<boolean>
+
+  /** R11 on the keys, then bump of the tags and removal of this hold's own members, these two in one step. */
+  endHold(hold: Hold, maxTags: number): Promise<void>
+
+  /** {@link endHold} for owners that have gone: it removes only what is still expired. */
+  finishHolds(holds: readonly StandingHold[], maxTags: number): Promise<void>
 
   /** Where wake-ups come from. */
   readonly wakes: WakeSource
@@ -66,20 +95,45 @@ export interface WakeSource {
 export type StoredEntry = Envelope
 
 /** An entry about to be stored; the store adds its expiries, and for a `set` its epoch, from its own clock. */
-export interface NewEntry {
+export interface NewEntry extends Lifetime {
   readonly key: string
   readonly g: string
   readonly s: number
-  readonly ttlMs: number
   readonly deltaMs: number
   readonly codec: string
   readonly tags: readonly string[]
-  readonly payload: string
+  /** A decimal integer without sign and leading zeros; null: none. */
+  readonly version: string | null
+  readonly payload: string | Buffer
+}
+
+/** How long an entry is fresh, and for how long it may be served afterwards. */
+export interface Lifetime {
+  readonly ttlMs: number
+  readonly graceMs: number
+}
+
+/** What `invalidateAround` protects while its work is under way (R13). */
+export interface Hold {
+  /** Unique to the call. */
+  readonly owner: string
+  readonly keys: readonly string[]
+  readonly tags: readonly string[]
+}
+
+/** One member of a hold, as a clock reading shows it. */
+export interface StandingHold {
+  readonly owner: string
+  readonly kind: 'key' | 'tag'
+  /** The key or the tag. */
+  readonly name: string
+  /** The store's clock, ms since 1970. */
+  readonly endMs: number
 }
 
 /**
  * What one reply said of the clock. A *delta* carries every tag whose sequence is at or above the `since` it was asked with; a *base* carries
- * no tags and was asked with null. `g` null: there is no clock. `s` null: the clock went back behind `since`.
+ * no tags and was asked with null. Both carry all holds. `g` null: there is no clock. `s` null: the clock went back behind `since`.
  */
 export interface ClockReply {
   readonly g: string | null
@@ -87,6 +141,7 @@ export interface ClockReply {
   readonly f: number | null
   readonly tags: readonly string[]
   readonly seqs: readonly number[]
+  readonly holds: readonly StandingHold[]
   /** The reply was cut at its limit: there may be more. */
   readonly full: boolean
   readonly base: boolean
@@ -102,11 +157,17 @@ export interface TagReply {
 
 export interface ReadReply {
   readonly entries: readonly (StoredEntry | null)[]
+  /** For each key the server that it was read from; null: that one gave no answer. */
+  readonly sources: readonly (Source | null)[]
   readonly clock: ClockReply
-  /** The store's clock, ms since 1970. */
+}
+
+/** The server that an entry was read from. */
+export interface Source {
+  /** R16. */
+  readonly epoch: string
+  /** Its clock, ms since 1970. */
   readonly nowMs: number
-  /** For each key the epoch of the shard it was read from. */
-  readonly epochs: readonly string[]
 }
 
 export interface LeaseRequest {
@@ -123,8 +184,12 @@ export interface HeldLease {
 }
 
 export interface AcquireReply extends ReadReply {
-  /** For each request: granted, the whole stored value, and how long it has to live. */
-  readonly leases: readonly { readonly granted: boolean; readonly value: string; readonly remainingMs: number }[]
+  /** For each request: granted, the whole stored value, and how long it has to live; null: no answer. */
+  readonly leases: readonly ({
+    readonly granted: boolean
+    readonly value: string
+    readonly remainingMs: number
+  } | null)[]
 }
 
 export interface Fill extends HeldLease {
@@ -134,14 +199,20 @@ export interface Fill extends HeldLease {
 }
 
 export interface FillReply {
-  /** For each fill whether it was stored. */
+  /** For each fill whether it was stored; in doubt it was not. */
   readonly stored: readonly boolean[]
   /** The clock after the fills, with the tags asked for. */
   readonly clock: TagReply
+  readonly holds: readonly StandingHold[]
 }
 
 export interface SetReply {
-  /** For each entry whether it was stored; false: too late. */
-  readonly stored: readonly boolean[]
+  readonly outcomes: readonly SetOutcome[]
   readonly clock: ClockReply
 }
+
+/**
+ * `late`: it reached the store after its deadline and was refused · `older`: an entry of a higher version is there · an error: no answer, or
+ * a refusal by the server.
+ */
+export type SetOutcome = 'stored' | 'late' | 'older' | CacheUnavailableError

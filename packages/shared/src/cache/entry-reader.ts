@@ -1,7 +1,7 @@
 import { TickBatch } from '../kernel/batch.js'
-import type { CacheStore, ReadReply, StoredEntry } from './cache-store.js'
+import type { CacheStore, ReadReply, Source, StandingHold, StoredEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
-import { type TagClock, validBy } from './tag-clock.js'
+import { isHeld, type Reading, type TagClock, validBy } from './tag-clock.js'
 
 /** What a read found: the valid entry at a key, and the store's clock at that moment. */
 export interface Found {
@@ -11,6 +11,8 @@ export interface Found {
   readonly nowMs: number
   /** True when the store gave no answer: a miss too, but one that asks for no lease. */
   readonly away: boolean
+  /** True when somebody's work on it is under way (R13): a miss too; what is loaded now is not stored. */
+  readonly held: boolean
 }
 
 interface Request {
@@ -34,6 +36,7 @@ export class EntryReader {
     private readonly store: CacheStore,
     private readonly clock: TagClock,
     private readonly onError: (error: CacheUnavailableError) => void,
+    private readonly onHolds: OnHolds,
   ) {}
 
   read(key: string): Promise<Found> {
@@ -46,19 +49,23 @@ export class EntryReader {
     try {
       const reply = await this.store.read(keys, since === null ? null : since.s)
       const reading = this.clock.apply(reply.clock, since)
+      if (reading.held !== null) this.onHolds(reply.clock.holds, latest(reply.sources))
       const unknown: number[] = []
       for (let i = 0; i < keys.length; i++) {
+        const source = reply.sources[i]!
         const entry = reply.entries[i]!
-        const verdict = entry === null ? 'invalid' : this.clock.judge(entry, reading, reply.epochs[i]!, reply.nowMs)
+        if (source === null) {
+          answer(firsts[i], AWAY)
+          continue
+        }
+        const verdict = entry === null ? 'invalid' : this.clock.judge(keys[i]!, entry, reading, source)
         if (verdict === 'unknown') unknown.push(i)
-        else answer(firsts[i], { entry: verdict === 'valid' ? entry : null, nowMs: reply.nowMs, away: false })
+        else answer(firsts[i], found(keys[i]!, entry, verdict === 'valid', source, reading))
       }
       if (unknown.length === 0) return
       const entries = unknown.map((i) => reply.entries[i]!)
       const valid = await lookUp(this.store, this.clock, entries)
-      unknown.forEach((i, n) =>
-        answer(firsts[i], { entry: valid[n]! ? entries[n]! : null, nowMs: reply.nowMs, away: false }),
-      )
+      unknown.forEach((i, n) => answer(firsts[i], found(keys[i]!, entries[n]!, valid[n]!, reply.sources[i]!, reading)))
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.fail(error))
       this.onError(error)
@@ -90,18 +97,36 @@ function answer(first: Request | undefined, found: Found): void {
   for (let request = first; request !== undefined; request = request.next) request.answer(found)
 }
 
-export const AWAY: Found = Object.freeze({ entry: null, nowMs: 0, away: true })
+function found(key: string, entry: StoredEntry | null, valid: boolean, { nowMs }: Source, { held }: Reading): Found {
+  if (valid) return { entry, nowMs, away: false, held: false }
+  return { entry: null, nowMs, away: false, held: held !== null && isHeld(held, key, entry?.tags ?? []) }
+}
 
-/** Takes in the reply's clock and judges its entries, in one synchronous step: the table may only be as new as the entries or newer. */
+/** Told of the holds that a reading showed, with the store's clock at that moment. */
+export type OnHolds = (holds: readonly StandingHold[], nowMs: number) => void
+
+export function latest(sources: readonly (Source | null)[]): number {
+  return sources.reduce((latestMs, source) => Math.max(latestMs, source?.nowMs ?? 0), 0)
+}
+
+const AWAY: Found = Object.freeze({ entry: null, nowMs: 0, away: true, held: false })
+
+/**
+ * Takes in the reply's clock and judges its entries, in one synchronous step: the table may only be as new as the entries or newer. An entry
+ * that could not be read counts as invalid.
+ */
 export function judgeAll(
   clock: TagClock,
+  keys: readonly string[],
   reply: ReadReply,
   since: TagClock['since'],
-): ('valid' | 'invalid' | 'unknown')[] {
+): { readonly verdicts: ('valid' | 'invalid' | 'unknown')[]; readonly reading: Reading } {
   const reading = clock.apply(reply.clock, since)
-  return reply.entries.map((entry, i) =>
-    entry === null ? 'invalid' : clock.judge(entry, reading, reply.epochs[i]!, reply.nowMs),
-  )
+  const verdicts = reply.entries.map((entry, i) => {
+    const source = reply.sources[i]!
+    return entry === null || source === null ? 'invalid' : clock.judge(keys[i]!, entry, reading, source)
+  })
+  return { verdicts, reading }
 }
 
 /** Asks for the tags of entries that the table could not judge, and judges them by that answer alone (R4). */

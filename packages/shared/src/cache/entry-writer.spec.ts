@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { CacheStore, ClockReply, NewEntry, SetReply } from './cache-store.js'
+import type { CacheStore, ClockReply, NewEntry, SetOutcome, SetReply } from './cache-store.js'
 import { EntryWriter, type Write } from './entry-writer.js'
 import { CacheUnavailableError } from './errors.js'
 import { TagClock } from './tag-clock.js'
@@ -13,15 +13,15 @@ let writer: EntryWriter
 /** Answers each `set` with the next of its replies, and its clock with the last one's reading. */
 class ScriptedStore {
   readonly sets: { entries: readonly NewEntry[]; since: number }[] = []
-  readonly replies: (Partial<ClockReply> & { stored?: boolean[] })[] = []
+  readonly replies: (Partial<ClockReply> & { outcomes?: SetOutcome[] })[] = []
   clocks = 0
   now = { g: G, s: 20, f: 0, seqs: [] }
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     this.sets.push({ entries, since })
-    const { stored, ...reply } = this.replies.shift() ?? {}
-    const clock = { g: G, s: since, f: null, tags: [], seqs: [], full: false, base: false, ...reply }
-    return { stored: stored ?? entries.map(() => true), clock }
+    const { outcomes, ...reply } = this.replies.shift() ?? {}
+    const clock = { g: G, s: since, f: null, tags: [], seqs: [], holds: [], full: false, base: false, ...reply }
+    return { outcomes: outcomes ?? entries.map(() => 'stored'), clock }
   }
 
   async createClock(): Promise<ScriptedStore['now']> {
@@ -32,13 +32,13 @@ class ScriptedStore {
 
 beforeEach(() => {
   clock = new TagClock(100)
-  clock.apply({ g: G, s: 10, f: 0, tags: [], seqs: [], full: false, base: true }, null)
+  clock.apply({ g: G, s: 10, f: 0, tags: [], seqs: [], holds: [], full: false, base: true }, null)
   store = new ScriptedStore()
   writer = new EntryWriter(store as unknown as CacheStore, clock)
 })
 
 function write(key: string, ...tags: string[]): Write {
-  return { key, ttlMs: 1_000, tags, deltaMs: 0, codec: 'j', payload: '1' }
+  return { key, ttlMs: 1_000, graceMs: 0, tags, deltaMs: 0, codec: 'j', version: null, payload: '1' }
 }
 
 const sent = (): string[][] => store.sets.map(({ entries }) => entries.map(({ key, s }) => `${key}@${s}`))
@@ -91,7 +91,7 @@ describe('a write (R14)', () => {
   })
 
   it('that came too late rejects with what mends it, and its neighbours do not', async () => {
-    store.replies.push({ stored: [false, true] })
+    store.replies.push({ outcomes: ['late', 'stored'] })
     const [late, timely] = await Promise.allSettled([writer.write(write('a')), writer.write(write('b'))])
     expect(timely.status).toBe('fulfilled')
     const { reason } = late as PromiseRejectedResult

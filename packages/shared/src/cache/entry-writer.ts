@@ -41,7 +41,7 @@ export class EntryWriter {
   private async send(
     requests: Request[],
     since: Since,
-    moved: (reply: ClockReply, since: Since, write: Write) => boolean,
+    moved: typeof hasMoved,
   ): Promise<{ readonly again: Request[]; readonly seen: Since | null }> {
     const reply = await this.store.set(
       requests.map(({ write }) => ({ ...write, g: since.g, s: since.s })),
@@ -50,8 +50,10 @@ export class EntryWriter {
     const { g, s } = reply.clock
     this.clock.apply(reply.clock, since)
     const again = requests.filter((request, i) => {
-      if (!reply.stored[i]!) request.fail(tooLate(request.write.key))
-      else if (moved(reply.clock, since, request.write) && isLast(requests, i)) return true
+      const outcome = reply.outcomes[i]!
+      if (outcome === 'late') request.fail(tooLate(request.write.key))
+      else if (outcome instanceof CacheUnavailableError) request.fail(outcome)
+      else if (moved(reply.clock, since, request.write, outcome) && isLast(requests, i)) return true
       else request.done()
       return false
     })
@@ -66,9 +68,10 @@ export class EntryWriter {
 }
 
 /** Whether the entry, as it was just stored, would be judged invalid by this reply; a reply that can't tell counts as yes. */
-function hasMoved(reply: ClockReply, since: Since, write: Write): boolean {
+function hasMoved(reply: ClockReply, since: Since, write: Write, outcome: 'stored' | 'older'): boolean {
+  // A version says nothing across generations: what was refused for it may have been compared with an entry that is void.
   if (reply.g !== since.g || reply.s === null) return true
-  if (write.tags.length === 0) return false
+  if (outcome === 'older' || write.tags.length === 0) return false
   if (reply.full || (reply.f !== null && reply.f > since.s)) return true
   return reply.tags.some((tag, i) => reply.seqs[i]! > since.s && write.tags.includes(tag))
 }

@@ -1,9 +1,9 @@
 import { TickBatch } from '../kernel/batch.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { AcquireReply, CacheStore, Fill, HeldLease, LeaseRequest, StoredEntry } from './cache-store.js'
-import { judgeAll, lookUp } from './entry-reader.js'
+import { judgeAll, latest, lookUp, type OnHolds } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
-import { type Since, type TagClock, validBy } from './tag-clock.js'
+import { heldBy, isHeld, type Since, type TagClock, validBy } from './tag-clock.js'
 
 /** What came of asking for a lease (R7). */
 export type Claim =
@@ -11,6 +11,8 @@ export type Claim =
   /** Somebody filled it meanwhile; `lease` is to be released when the claim was granted all the same. */
   | { readonly kind: 'found'; readonly entry: StoredEntry; readonly lease: HeldLease | null }
   | { readonly kind: 'busy'; readonly holder: string; readonly remainingMs: number }
+  /** Somebody's work on it is under way (R13): what is loaded now is not stored. */
+  | { readonly kind: 'held'; readonly lease: HeldLease | null }
   | { readonly kind: 'away' }
 
 /** A lease, and what the entry filled under it carries: generation, sequence and epoch of before the load. */
@@ -22,6 +24,7 @@ export interface Grant {
 }
 
 interface ClaimRequest extends LeaseRequest {
+  readonly replaces: StoredEntry | null
   resolve(claim: Claim): void
   reject(error: unknown): void
 }
@@ -42,12 +45,16 @@ export class LeaseBatches {
     private readonly clock: TagClock,
     private readonly random: RandomSource,
     private readonly onError: (error: CacheUnavailableError) => void,
+    private readonly onHolds: OnHolds,
   ) {}
 
-  /** Asks for the lease of a key. The token is new, so a grant whose reply was lost is nobody's. */
-  claim(key: string, ttlMs: number): Promise<Claim> {
+  /**
+   * Asks for the lease of a key. The token is new, so a grant whose reply was lost is nobody's.
+   * @param replaces the entry that the caller has found wanting: that one does not count as found
+   */
+  claim(key: string, ttlMs: number, replaces: StoredEntry | null): Promise<Claim> {
     return new Promise((resolve, reject) => {
-      this.claims.add({ key, token: this.random.token(), ttlMs, resolve, reject })
+      this.claims.add({ key, token: this.random.token(), ttlMs, replaces, resolve, reject })
     })
   }
 
@@ -70,7 +77,10 @@ export class LeaseBatches {
   }
 
   private async judgeClaims(requests: ClaimRequest[], reply: AcquireReply, since: Since | null): Promise<Claim[]> {
-    const verdicts = judgeAll(this.clock, reply, since)
+    const keys = requests.map(({ key }) => key)
+    const { verdicts, reading } = judgeAll(this.clock, keys, reply, since)
+    const { held } = reading
+    if (held !== null) this.onHolds(reply.clock.holds, latest(reply.sources))
     // The grant's g and s are of one reply (R7): this one's, or that of a clock made or read now. Later is as good: no load has begun.
     let { g, s } = reply.clock
     if (g === null || s === null) {
@@ -88,12 +98,19 @@ export class LeaseBatches {
       )
       unknown.forEach((i, n) => (verdicts[i] = valid[n]! ? 'valid' : 'invalid'))
     }
-    return requests.map(({ key }, i): Claim => {
-      const { granted, value, remainingMs } = reply.leases[i]!
-      const lease = { key, value }
-      if (verdicts[i] === 'valid') return { kind: 'found', entry: reply.entries[i]!, lease: granted ? lease : null }
-      if (!granted) return { kind: 'busy', holder: value, remainingMs }
-      return { kind: 'granted', grant: { lease, g: g!, s: s!, e: reply.epochs[i]! } }
+    return requests.map(({ key, replaces }, i): Claim => {
+      const answered = reply.leases[i]!
+      const source = reply.sources[i]!
+      if (answered === null || source === null) return { kind: 'away' }
+      const { granted, value, remainingMs } = answered
+      const entry = reply.entries[i]!
+      const lease = granted ? { key, value } : null
+      if (verdicts[i] === 'valid' && !(replaces !== null && isSame(entry!, replaces))) {
+        return { kind: 'found', entry: entry!, lease }
+      }
+      if (held !== null && isHeld(held, key, entry?.tags ?? [])) return { kind: 'held', lease }
+      if (lease === null) return { kind: 'busy', holder: value, remainingMs }
+      return { kind: 'granted', grant: { lease, g: g!, s: s!, e: source.epoch } }
     })
   }
 
@@ -106,9 +123,11 @@ export class LeaseBatches {
       )
       this.clock.learn(tags, reply.clock)
       const marks = new Map(tags.map((tag, i) => [tag, reply.clock.seqs[i]]))
+      const held = heldBy(reply.holds)
       requests.forEach(({ fill: { entry }, resolve }, i) => {
         const entryMarks = entry.tags.map((tag) => marks.get(tag))
-        resolve(reply.stored[i]! && validBy(entry.g, entry.s, entryMarks, reply.clock))
+        const current = validBy(entry.g, entry.s, entryMarks, reply.clock)
+        resolve(reply.stored[i]! && current && !(held !== null && isHeld(held, entry.key, entry.tags)))
       })
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
@@ -116,4 +135,14 @@ export class LeaseBatches {
       for (const request of requests) request.resolve(false)
     }
   }
+}
+
+function isSame(one: StoredEntry, other: StoredEntry): boolean {
+  return (
+    one.g === other.g &&
+    one.s === other.s &&
+    one.e === other.e &&
+    one.softAt === other.softAt &&
+    one.hardAt === other.hardAt
+  )
 }

@@ -1,3 +1,5 @@
+import type { Lifetime } from './cache-store.js'
+
 /** What a loader is given. Settings made on it count for this load alone. */
 export interface LoadContext {
   /** The key that is loaded. */
@@ -16,7 +18,7 @@ export interface LoadPlan {
   load(context: LoadContext): unknown
   newContext(): PlanContext
   /** How the loaded value is to be stored; null: not at all. May throw what the user's callbacks throw. */
-  storing(value: unknown, context: PlanContext): { ttlMs: number; tags: readonly string[] } | null
+  storing(value: unknown, context: PlanContext): (Lifetime & { readonly tags: readonly string[] }) | null
 }
 
 /** The loader's context with what was set on it. */

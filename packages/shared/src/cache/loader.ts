@@ -1,14 +1,18 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from '../kernel/clock.js'
-import { decodeJson, encodeJson } from '../kernel/codec/json.js'
+import type { ConcurrencyLimit } from '../kernel/concurrency.js'
+import type { Encoded } from '../kernel/codec/value-codec.js'
+import { defineEvent } from '../kernel/events.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { CacheStore, HeldLease, NewEntry, StoredEntry } from './cache-store.js'
+import type { OnHolds } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 import { type Grant, LeaseBatches } from './lease-batches.js'
 import type { LoadContext, LoadPlan } from './load-plan.js'
 import { LoadScope } from './load-scope.js'
 import type { Statistics } from './statistics.js'
 import type { TagClock } from './tag-clock.js'
+import { UNREADABLE, type Values } from './values.js'
 import { Waiters } from './waiters.js'
 
 /**
@@ -19,6 +23,9 @@ import { Waiters } from './waiters.js'
  * call of a loader draws a number from one counter. A caller whose read began before the loader was called may take the value in any case:
  * no invalidation that was acknowledged before that read can have been missed. Who came later may take it only if the store accepted it and
  * the clock read with the fill shows that nothing of it has been invalidated. The rest start the next load, together.
+ *
+ * A load whose caller saw somebody's work on the key under way (R13), or no store at all, asks for no lease and stores nothing. A refresh
+ * (R15) is a load that nobody waits for, of a key whose entry is still served.
  */
 
 /** Life of a lease. A process that dies while loading delays the others by this at most. */
@@ -35,6 +42,10 @@ export interface Caller {
   readonly plan: LoadPlan
   /** Its last read got no answer: it asks for no lease. */
   away: boolean
+  /** Its last read saw that somebody's work on the key is under way: it asks for no lease. */
+  held: boolean
+  /** The entry that its last read found wanting: stale, or unreadable. */
+  replaces: StoredEntry | null
   /** Leases of other processes that it has waited for. */
   readonly holders: Set<string>
 }
@@ -48,6 +59,22 @@ interface Joined extends Caller {
   readonly scope: AsyncResource
   resolve(outcome: Outcome): void
   reject(error: unknown): void
+}
+
+/** A load that was to refresh an entry failed; the entry is served until it expires. Channel `vextrus:cache.refresh-failed`. */
+export const cacheRefreshFailed = defineEvent<{ readonly key: string; readonly cause: unknown }>('cache.refresh-failed')
+
+/** What the loads stand on. */
+export interface LoadSurroundings {
+  readonly store: CacheStore
+  readonly tagClock: TagClock
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly statistics: Statistics
+  readonly values: Values
+  /** How many loads run at once while the store is away. */
+  readonly origin: ConcurrencyLimit
+  readonly onHolds: OnHolds
 }
 
 class Load {
@@ -73,21 +100,33 @@ export class Loads {
   private readonly waiters: Waiters
   private readonly background = new Set<Promise<unknown>>()
   private readonly leases: LeaseBatches
+  private readonly store: CacheStore
+  private readonly clock: Clock
+  private readonly statistics: Statistics
+  private readonly values: Values
+  private readonly origin: ConcurrencyLimit
 
-  constructor(
-    private readonly store: CacheStore,
-    tagClock: TagClock,
-    private readonly clock: Clock,
-    random: RandomSource,
-    private readonly statistics: Statistics,
-  ) {
+  constructor({ store, tagClock, clock, random, statistics, values, origin, onHolds }: LoadSurroundings) {
+    this.store = store
+    this.clock = clock
+    this.statistics = statistics
+    this.values = values
+    this.origin = origin
     this.waiters = new Waiters(store.wakes, clock)
-    this.leases = new LeaseBatches(store, tagClock, random, (error) => statistics.failed(error))
+    this.leases = new LeaseBatches(store, tagClock, random, (error) => statistics.failed(error), onHolds)
   }
 
   /** A caller whose read begins now. */
   newCaller(plan: LoadPlan): Caller {
-    return { began: ++this.sequence, plan, away: false, holders: new Set() }
+    return { began: ++this.sequence, plan, away: false, held: false, replaces: null, holders: new Set() }
+  }
+
+  /** Loads the key behind its callers' backs, once a process and under the lease (R15), unless it is being loaded already. */
+  refresh(key: string, caller: Caller): void {
+    if (this.running.has(key) || this.scope.has(key)) return
+    const load = new Load(key)
+    this.running.set(key, load)
+    this.track(this.run(load, caller, true))
   }
 
   /** Joins the running load of the key, or starts one. */
@@ -138,31 +177,42 @@ export class Loads {
     await Promise.allSettled(this.background)
   }
 
-  private async run(load: Load, leader: Caller): Promise<void> {
+  private async run(load: Load, leader: Caller, inBackground = false): Promise<void> {
     try {
-      const grant = await this.claim(load, leader)
+      const grant = await this.claim(load, leader, inBackground)
       if (grant !== 'over') await this.perform(load, leader, grant)
     } catch (error) {
+      if (inBackground) cacheRefreshFailed.publish(() => ({ key: load.key, cause: error }))
       this.end(load, (joined) => joined.reject(error))
     }
   }
 
   /** R7 and R10: the grant; null to load without storing; 'over' when the callers have their answer already. */
-  private async claim(load: Load, leader: Caller): Promise<Grant | null | 'over'> {
-    if (leader.away) return null
+  private async claim(load: Load, leader: Caller, inBackground: boolean): Promise<Grant | null | 'over'> {
+    if (leader.away || leader.held) return null
     const wait = this.waiters.open(load.key)
     try {
       const asked = ++this.sequence
-      const claim = await this.leases.claim(load.key, LEASE_MS)
+      const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)
       if (claim.kind === 'granted') return claim.grant
+      if ((claim.kind === 'found' || claim.kind === 'held') && claim.lease !== null) this.release(claim.lease)
       if (claim.kind === 'found') {
-        if (claim.lease !== null) this.release(claim.lease)
         // Only who was reading before the question was sent may share its answer.
-        this.end(load, (joined) => joined.resolve(joined.began < asked ? { value: decodeEntry(claim.entry) } : null))
+        this.end(load, (joined) => {
+          if (joined.began > asked) joined.resolve(null)
+          else this.found(joined, load.key, claim.entry)
+        })
         return 'over'
       }
-      if (claim.kind === 'away' || (!leader.holders.has(claim.holder) && leader.holders.size >= MOST_HOLDERS))
+      // The entry is still served: what can't be stored, or another process is loading, is not loaded for it.
+      if (inBackground && load.joined.length === 0) {
+        this.end(load, () => undefined)
+        return 'over'
+      }
+      if (claim.kind === 'away') leader.away = true
+      if (claim.kind !== 'busy' || (!leader.holders.has(claim.holder) && leader.holders.size >= MOST_HOLDERS)) {
         return null
+      }
       await wait.atMost(claim.remainingMs)
       this.end(load, (joined) => {
         joined.holders.add(claim.holder)
@@ -174,18 +224,35 @@ export class Loads {
     }
   }
 
+  /** A value of its own for each; who can't read it looks for another one. */
+  private found(joined: Joined, key: string, entry: StoredEntry): void {
+    const outcome = async (): Promise<Outcome> => {
+      const value = await this.values.read(key, entry)
+      if (value !== UNREADABLE) return { value }
+      joined.caller.replaces = entry
+      return null
+    }
+    outcome().then(joined.resolve, joined.reject)
+  }
+
   private async perform(load: Load, leader: Caller, grant: Grant | null): Promise<void> {
     const { plan } = leader
     const context = plan.newContext()
     const renewal = grant === null ? null : this.keepAlive(grant.lease)
-    const started = this.clock.mono()
+    let loadMs = 0
     let value: unknown
-    let stored: { codec: string; payload: string; ttlMs: number; tags: readonly string[] } | null
+    let stored: (Encoded & { ttlMs: number; graceMs: number; tags: readonly string[] }) | null
     try {
-      load.began = ++this.sequence
-      value = await this.call(plan, context, load.key)
+      value = await this.bounded(leader, async () => {
+        const started = this.clock.mono()
+        load.began = ++this.sequence
+        const loaded = await this.call(plan, context, load.key)
+        loadMs = this.clock.mono() - started
+        return loaded
+      })
       const storing = plan.storing(value, context)
-      stored = storing === null ? null : { ...storing, ...encodeJson(value) }
+      const encoded = storing === null ? null : await this.values.ofLoad(load.key, value)
+      stored = storing === null || encoded === null ? null : { ...storing, ...encoded }
     } catch (error) {
       if (grant !== null) this.release(grant.lease)
       throw error
@@ -193,15 +260,14 @@ export class Loads {
       renewal?.cancel()
     }
     load.joinable = false
-    const answer = (joined: Joined) =>
-      joined.resolve({
-        value: joined.caller === leader || stored === null ? value : decodeJson(stored.codec, stored.payload),
-      })
+    const answer = (joined: Joined) => {
+      if (joined.caller === leader || stored === null) return joined.resolve({ value })
+      const copy = this.values.copy(load.key, stored)
+      if (copy instanceof Promise) copy.then((own: unknown) => joined.resolve({ value: own }), joined.reject)
+      else joined.resolve({ value: copy })
+    }
     const late = load.joined.filter((joined) => joined.began > load.began)
-    const filled =
-      grant !== null && stored !== null
-        ? this.fill(grant, { ...stored, deltaMs: Math.round(this.clock.mono() - started) })
-        : null
+    const filled = grant !== null && stored !== null ? this.fill(grant, stored, loadMs) : null
     if (grant !== null && stored === null) this.release(grant.lease)
     for (const joined of load.joined) if (joined.began < load.began) answer(joined)
     const accepted = filled !== null && (await filled)
@@ -211,6 +277,14 @@ export class Loads {
       if (accepted) answer(joined)
       else joined.scope.runInAsyncScope(() => this.join(load.key, joined.caller)).then(joined.resolve, joined.reject)
     })
+  }
+
+  /**
+   * While the store is away every process loads for itself, and every key: so many at once and no more. A load inside another one does not
+   * queue, or the outer one would keep the place that it waits for.
+   */
+  private bounded(leader: Caller, load: () => Promise<unknown>): Promise<unknown> {
+    return leader.away && this.scope.keys().length === 0 ? this.origin.run(load) : load()
   }
 
   private end(load: Load, tell: (joined: Joined) => void): void {
@@ -253,8 +327,15 @@ export class Loads {
     }
   }
 
-  private fill({ lease, g, s, e }: Grant, entry: Omit<NewEntry, 'key' | 'g' | 's'>): Promise<boolean> {
-    const filled = this.leases.fill({ ...lease, e, entry: { ...entry, key: lease.key, g, s } })
+  private fill(
+    { lease, g, s, e }: Grant,
+    { codec, payload, ttlMs, graceMs, tags }: Omit<NewEntry, 'key' | 'g' | 's' | 'deltaMs' | 'version'>,
+    loadMs: number,
+  ): Promise<boolean> {
+    // Early refresh weighs the load's duration: one slow load must not have the entry refreshed all the time (R15).
+    const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))
+    const entry = { key: lease.key, g, s, deltaMs, version: null, codec, payload, ttlMs, graceMs, tags }
+    const filled = this.leases.fill({ ...lease, e, entry })
     this.track(filled)
     return filled
   }
@@ -286,6 +367,3 @@ function reaches(load: Load, keys: ReadonlySet<string>, seen = new Set<Load>()):
   seen.add(load)
   return load.waitsFor.some((next) => !seen.has(next) && reaches(next, keys, seen))
 }
-
-/** The value of an entry, new at each call. */
-export const decodeEntry = (entry: StoredEntry): unknown => decodeJson(entry.codec, entry.payload)

@@ -9,6 +9,9 @@ describe('the options of a cache', () => {
       maxTtlMs: 30 * 24 * 3_600_000,
       jitter: 0.05,
       cacheNullMs: null,
+      graceMs: 0,
+      earlyRefresh: true,
+      loadConcurrency: 100,
       missSample: 0,
       maxTags: 100_000,
     }

@@ -1,7 +1,10 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { type Ttl, ttlToMs } from '../kernel/duration.js'
+import type { ValueCodecOptions } from '../kernel/codec/value-codec.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
+import type { SensitiveOptions } from './sensitive.js'
+import type { TenancyOptions } from './tenancy.js'
 
 /** How a cache behaves. Every field also accepts undefined, which means its default. */
 export interface CacheOptions {
@@ -13,6 +16,24 @@ export interface CacheOptions {
   readonly jitter?: number | undefined
   /** For how long a `null` that a loader answers is kept; false: not at all. @default false */
   readonly cacheNull?: Ttl | false | undefined
+  /** For how long after its TTL an entry is still served, while one caller in the fleet loads it anew; false: not at all. @default false */
+  readonly grace?: Ttl | false | undefined
+  /** True: `getOrSet` may load an entry anew shortly before its TTL ends, at random (XFetch), so that nobody ever waits. @default true */
+  readonly earlyRefresh?: boolean | undefined
+  /** How many loads of this process run at once while the store is away; the others wait for their turn. @default 100 */
+  readonly loadConcurrency?: number | undefined
+  /** How values become text or bytes: `'json'`, `'msgpack'` (the package msgpackr), or your own. @default 'json' */
+  readonly serializer?: ValueCodecOptions['serializer']
+  /** From how many bytes on values are compressed, off the event loop, and how; false: never. @default 65,536 bytes, gzip */
+  readonly compression?: ValueCodecOptions['compression']
+  /** Above it a value is not stored. @default 8 MiB after compression; without compression 1 MiB */
+  readonly maxValueBytes?: ValueCodecOptions['maxValueBytes']
+  /** Keys for AES-256-GCM: the first one encrypts, all decrypt. @default values are not encrypted */
+  readonly encryption?: ValueCodecOptions['encryption']
+  /** How tenants are kept apart. @default nothing is refused */
+  readonly tenancy?: TenancyOptions | undefined
+  /** What happens to values with fields such as `password` or a card number. @default explicit writes reject */
+  readonly sensitive?: SensitiveOptions | undefined
   /** One debug line a miss, group and key; `sample`: the share of misses that are written, 0 to 1. @default false */
   readonly logMisses?: boolean | { readonly sample: number } | undefined
   /** Most tags whose invalidation the clock remembers; beyond it the oldest are forgotten and old tagged entries become misses. @default 100_000 */
@@ -38,6 +59,10 @@ export interface ResolvedCacheOptions {
   readonly maxTtlMs: number
   readonly jitter: number
   readonly cacheNullMs: number | null
+  /** 0: none. */
+  readonly graceMs: number
+  readonly earlyRefresh: boolean
+  readonly loadConcurrency: number
   /** Share of misses that are logged. */
   readonly missSample: number
   readonly maxTags: number
@@ -46,10 +71,14 @@ export interface ResolvedCacheOptions {
 /** @throws ConfigurationError, InvalidDurationError naming the option */
 export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions {
   const maxTtlMs = ttlToMs(options.maxTtl ?? '30d', 'maxTtl')
-  const { jitter = 0.05, logMisses = false, maxTags = 100_000, cacheNull = false } = options
+  const { jitter = 0.05, logMisses = false, maxTags = 100_000, cacheNull = false, grace = false } = options
+  const { earlyRefresh = true, loadConcurrency = 100 } = options
   if (!(jitter >= 0 && jitter <= 0.5)) throw new ConfigurationError('jitter', 'must be a number from 0 to 0.5')
   if (!Number.isInteger(maxTags) || maxTags < 100)
     throw new ConfigurationError('maxTags', 'must be an integer of at least 100')
+  if (typeof earlyRefresh !== 'boolean') throw new ConfigurationError('earlyRefresh', 'must be true or false')
+  if (!Number.isInteger(loadConcurrency) || loadConcurrency < 1)
+    throw new ConfigurationError('loadConcurrency', 'must be an integer of at least 1')
   const missSample = typeof logMisses === 'object' ? logMisses.sample : Number(logMisses)
   if (!(missSample >= 0 && missSample <= 1))
     throw new ConfigurationError('logMisses.sample', 'must be a number from 0 to 1')
@@ -58,6 +87,9 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     maxTtlMs,
     jitter,
     cacheNullMs: cacheNull === false ? null : ttlToMs(cacheNull, 'cacheNull', maxTtlMs),
+    graceMs: grace === false ? 0 : ttlToMs(grace, 'grace', maxTtlMs),
+    earlyRefresh,
+    loadConcurrency,
     missSample,
     maxTags,
   })

@@ -19,10 +19,14 @@ export interface GroupStatistics extends HitCounts {
 export interface CacheStatistics extends GroupStatistics {
   /** Reads answered by the store. */
   readonly l2: HitCounts
+  /** Hits whose lifetime was over: they were served within their grace, and count as hits. */
+  readonly stale: number
   /** Calls of `delete`, `invalidateByTag` and `clear` that were acknowledged. */
   readonly invalidations: number
   /** Operations that the store did not answer, or refused. */
   readonly errors: number
+  /** Invalidations that the store has not acknowledged yet, and that this process repeats until it does. */
+  readonly pending: number
   /** The 200 busiest key groups. */
   readonly groups: Readonly<Record<string, GroupStatistics>>
 }
@@ -51,6 +55,7 @@ class Counts {
 export class Statistics {
   private total = new Counts()
   private groups = new Map<string, Counts>()
+  private stales = 0
   private invalidations = 0
   private errors = 0
 
@@ -60,6 +65,10 @@ export class Statistics {
   hit(key: string): void {
     this.total.hits++
     this.group(key).hits++
+  }
+
+  stale(): void {
+    this.stales++
   }
 
   missed(key: string): void {
@@ -86,14 +95,17 @@ export class Statistics {
     this.onError(error)
   }
 
-  report(): CacheStatistics {
+  /** @param pending what the store is still owed */
+  report(pending: number): CacheStatistics {
     const busiest = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads).slice(0, LISTED_GROUPS)
     const { hits, misses } = this.total
     return {
       ...this.total.report(),
       l2: { hits, misses },
+      stale: this.stales,
       invalidations: this.invalidations,
       errors: this.errors,
+      pending,
       groups: Object.fromEntries(busiest.map(([name, counts]) => [name, counts.report()])),
     }
   }
@@ -101,6 +113,7 @@ export class Statistics {
   reset(): void {
     this.total = new Counts()
     this.groups = new Map()
+    this.stales = 0
     this.invalidations = 0
     this.errors = 0
   }

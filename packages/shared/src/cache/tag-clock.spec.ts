@@ -12,11 +12,14 @@ beforeEach(() => {
 })
 
 function base(s: number, { g = G, f = 0 }: { g?: string | null; f?: number } = {}): ClockReply {
-  return { g, s, f, tags: [], seqs: [], full: false, base: true }
+  return { g, s, f, tags: [], seqs: [], holds: [], full: false, base: true }
 }
 
 function delta(s: number | null, marks: Record<string, number> = {}, other: Partial<ClockReply> = {}): ClockReply {
-  return { g: G, s, f: null, tags: Object.keys(marks), seqs: Object.values(marks), full: false, base: false, ...other }
+  return {
+    ...{ g: G, s, f: null, tags: Object.keys(marks), seqs: Object.values(marks), holds: [], full: false, base: false },
+    ...other,
+  }
 }
 
 function tags(s: number, seqs: (number | null)[], { g = G, f = 0 }: { g?: string | null; f?: number } = {}): TagReply {
@@ -33,7 +36,7 @@ function entry(s: number, tagged: string[] = ['x'], other: Partial<StoredEntry> 
 
 /** Takes in a reply asked with `since` and judges an entry that came with it. */
 function judged(stored: StoredEntry, reply: ClockReply, since: Since | null = clock.since): string {
-  return clock.judge(stored, clock.apply(reply, since), 'epoch', 500)
+  return clock.judge('key', stored, clock.apply(reply, since), { epoch: 'epoch', nowMs: 500 })
 }
 
 /** A mirror that knows x (unmarked) and y (unmarked) at S = 10. */

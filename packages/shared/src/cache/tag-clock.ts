@@ -1,4 +1,5 @@
-import type { ClockReply, StoredEntry, TagReply } from './cache-store.js'
+import { FOREIGN_CODEC } from '../kernel/codec/envelope.js'
+import type { ClockReply, Source, StandingHold, StoredEntry, TagReply } from './cache-store.js'
 
 /**
  * What this process knows of the tag clock, and the one place where an entry is judged.
@@ -27,23 +28,24 @@ export class TagClock {
 
   /** Takes in the clock's part of a reply that was asked with `since` (R3), and answers what may be judged by it. */
   apply(reply: ClockReply, since: Since | null): Reading {
+    const held = heldBy(reply.holds)
     if (reply.g === null) {
       this.void()
-      return { g: null, tagsKnown: false }
+      return { g: null, tagsKnown: false, held }
     }
     if (reply.base || since === null) {
       if (reply.g !== this.g) this.adopt(reply.g, reply.s ?? 0, reply.f ?? 0)
-      return { g: reply.g, tagsKnown: this.s === reply.s }
+      return { g: reply.g, tagsKnown: this.s === reply.s, held }
     }
     if (since.g !== this.g || since.s > this.s) {
       // Asked from a point that this table has not reached, or under a clock that has been voided: below `since` there may be marks that
       // are in neither.
       if (reply.g !== this.g) this.void()
-      return { g: reply.g, tagsKnown: false }
+      return { g: reply.g, tagsKnown: false, held }
     }
     if (reply.g !== this.g || reply.s === null || reply.full) {
       this.void()
-      return { g: reply.g, tagsKnown: false }
+      return { g: reply.g, tagsKnown: false, held }
     }
     // Replies may be handed on out of order. One that is older than S has nothing to add, and must not take a mark back.
     if (reply.s >= this.s) {
@@ -51,7 +53,7 @@ export class TagClock {
       if (reply.f !== null && reply.f > this.f) this.f = reply.f
       this.s = reply.s
     }
-    return { g: reply.g, tagsKnown: true }
+    return { g: reply.g, tagsKnown: true, held }
   }
 
   /** Takes in a reading of tags (R4). A tag without a mark may have been dropped, so it counts as marked at that reply's floor. */
@@ -63,9 +65,13 @@ export class TagClock {
     if (reply.f > this.f) this.f = reply.f
   }
 
-  /** R5, by what the last reply established. `unknown`: a tag of it is not in the table, look it up and ask {@link judgeBy}. */
-  judge(entry: StoredEntry, reading: Reading, epoch: string, nowMs: number): 'valid' | 'invalid' | 'unknown' {
-    if (entry.g !== reading.g || entry.e !== epoch || entry.hardAt <= nowMs) return 'invalid'
+  /** R5, by what the last reply established. `unknown`: a tag of it is not in the table, look it up and ask {@link validBy}. */
+  judge(key: string, entry: StoredEntry, reading: Reading, { epoch, nowMs }: Source): 'valid' | 'invalid' | 'unknown' {
+    if (reading.held !== null && isHeld(reading.held, key, entry.tags)) return 'invalid'
+    if (entry.g !== reading.g || entry.e !== epoch || entry.hardAt <= nowMs) {
+      // A foreign writer's value knows no generation and no epoch; its only promise is the key's own lifetime.
+      return entry.codec === FOREIGN_CODEC ? 'valid' : 'invalid'
+    }
     if (entry.tags.length === 0) return 'valid'
     if (!reading.tagsKnown) return 'unknown'
     if (entry.s < this.f) return 'invalid'
@@ -107,10 +113,30 @@ export interface Since {
   readonly s: number
 }
 
-/** What one reply establishes: the generation, and whether the table is as new as the reply. */
+/** What one reply establishes: the generation, whether the table is as new as the reply, and what is held (R13). */
 export interface Reading {
   readonly g: string | null
   readonly tagsKnown: boolean
+  /** Null: nothing, as nearly always. */
+  readonly held: Held | null
+}
+
+/** What somebody's `invalidateAround` protects, expired or not. */
+export interface Held {
+  readonly keys: ReadonlySet<string>
+  readonly tags: ReadonlySet<string>
+}
+
+/** @returns null when there are none */
+export function heldBy(holds: readonly StandingHold[]): Held | null {
+  if (holds.length === 0) return null
+  const names = (kind: StandingHold['kind']) =>
+    new Set(holds.flatMap((hold) => (hold.kind === kind ? [hold.name] : [])))
+  return { keys: names('key'), tags: names('tag') }
+}
+
+export function isHeld(held: Held, key: string, tags: readonly string[]): boolean {
+  return held.keys.has(key) || (held.tags.size > 0 && tags.some((tag) => held.tags.has(tag)))
 }
 
 /** R5's tag half by one reading of exactly these marks (R4): both the generation and the floor are that reply's. */

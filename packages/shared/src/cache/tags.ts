@@ -1,5 +1,6 @@
 import { InvalidKeyError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
+import type { Scope } from './scope.js'
 
 /** Most tags of one entry: they travel in its header with every read. */
 export const MAX_TAGS = 128
@@ -13,4 +14,12 @@ export function checkTags(tags: readonly string[]): readonly string[] {
   const unique = tags.length === 1 ? [tags[0]!] : [...new Set(tags)]
   if (unique.length > MAX_TAGS) throw new InvalidKeyError(`an entry has at most ${MAX_TAGS} tags, not ${unique.length}`)
   return unique
+}
+
+/** The caller's tags as they are stored, with the marks of the scope behind them. @throws InvalidKeyError, TenantKeyError */
+export function storedTags(scope: Scope, tags: readonly string[]): readonly string[] {
+  const own = checkTags(tags)
+  if (own.length === 0) return scope.marks
+  const mapped = own.map((tag) => scope.tag(tag))
+  return scope.marks.length === 0 ? mapped : [...mapped, ...scope.marks]
 }

@@ -35,6 +35,12 @@ export class TtlPolicy {
     return option === false ? null : ttlToMs(option, 'cacheNull', this.options.maxTtlMs)
   }
 
+  /** 0: without. A call's own grace, else the module's. @throws InvalidDurationError */
+  ofGrace(option: Ttl | false | undefined): number {
+    if (option === undefined) return this.options.graceMs
+    return option === false ? 0 : ttlToMs(option, 'grace', this.options.maxTtlMs)
+  }
+
   /** A number that was meant as milliseconds looks like this; said once a group. */
   private pointOut(key: string, ttl: number): void {
     const group = keyGroup(key)

@@ -64,11 +64,24 @@ export class Keyspace {
     return redisKey.startsWith(this.prefix) ? redisKey.slice(this.prefix.length) : undefined
   }
 
-  /** The caller's key of a wake signal; undefined for any other key of Redis. A slot tag holds no `}`, so the first one ends it. */
+  /** The caller's key of a wake signal; undefined for any other key of Redis. */
   keyOfWake(redisKey: string): string | undefined {
-    if (!redisKey.startsWith(this.wakes)) return undefined
-    const end = redisKey.indexOf('}:', this.wakes.length)
-    return end === -1 ? undefined : redisKey.slice(end + 2)
+    return keyBehind(this.wakes, redisKey)
+  }
+
+  /** The caller's key of a lease; undefined for any other key of Redis. */
+  keyOfLease(redisKey: string): string | undefined {
+    return keyBehind(this.leases, redisKey)
+  }
+
+  /** A Redis glob for the entries whose key matches a glob of the caller's. The prefix has no character that means anything in a glob. */
+  entriesLike(glob: string): string {
+    return this.prefix + glob
+  }
+
+  /** A Redis glob for the leases of keys that match; where a key holds `}:` it may also match the lease of another key. */
+  leasesLike(glob: string): string {
+    return `${this.leases}*}:${glob}`
   }
 
   /**
@@ -81,4 +94,11 @@ export class Keyspace {
     const entry = this.entry(key)
     return key.includes('}') ? labelOf(slotOf(entry)) : entry
   }
+}
+
+/** A slot tag holds no `}`, so the first one ends it. */
+function keyBehind(prefix: string, redisKey: string): string | undefined {
+  if (!redisKey.startsWith(prefix)) return undefined
+  const end = redisKey.indexOf('}:', prefix.length)
+  return end === -1 ? undefined : redisKey.slice(end + 2)
 }

@@ -19,10 +19,11 @@ return { value, tonumber(ARGV[2]) }`,
   /** cache/lua/bump.lua */
   cacheBump: {
     name: 'cacheBump',
-    sha: '58be48e7ed38624656f0d87d99d333e0f5ca1978',
+    sha: '7b1779be1b37a6269c82a7fa898f5d499130f023',
     lua: `local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
 local mark = string.format('%.0f', s - 1)
-for first = 2, #ARGV, 1000 do
+local firstTag = 4 + tonumber(ARGV[3])
+for first = firstTag, #ARGV, 1000 do
   local members = {}
   for i = first, math.min(first + 999, #ARGV) do
     members[#members + 1] = mark
@@ -30,12 +31,22 @@ for first = 2, #ARGV, 1000 do
   end
   redis.call('ZADD', KEYS[1], unpack(members))
 end
-local excess = redis.call('ZCARD', KEYS[1]) - 3 - tonumber(ARGV[1])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 4, firstTag - 1 do
+  local ends = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if ends and (ARGV[2] == 'all' or tonumber(ends) <= now) then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+  end
+end
+local below = '(' .. string.format('%.0f', s)
+local marks = redis.call('ZCOUNT', KEYS[1], '(0', below)
+local excess = marks - (redis.call('ZSCORE', KEYS[1], '#f') and 1 or 0) - tonumber(ARGV[1])
 if excess > 0 then
   local left = excess + math.floor(tonumber(ARGV[1]) / 100)
   local floor
   while left > 0 do
-    local oldest = redis.call('ZRANGE', KEYS[1], '-inf', '(' .. string.format('%.0f', s), 'BYSCORE', 'LIMIT', 0, math.min(left, 1000) + 1, 'WITHSCORES')
+    local oldest = redis.call('ZRANGE', KEYS[1], '(0', below, 'BYSCORE', 'LIMIT', 0, math.min(left, 1000) + 1, 'WITHSCORES')
     local gone = {}
     for i = 1, #oldest, 2 do
       if oldest[i] ~= '#f' and #gone < left then
@@ -58,27 +69,84 @@ return string.format('%.0f', s)`,
   /** cache/lua/clock.lua */
   cacheClock: {
     name: 'cacheClock',
-    sha: 'c30ca0ce222689016484358bc35fb394c427a50e',
-    lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
+    sha: '376d763a04f9c360b4d4325ea233de2008fbff59',
+    lua: `local g = redis.call('ZSCORE', KEYS[1], '#g')
+if not g and ARGV[3] == '1' then
   local time = redis.call('TIME')
-  local g = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
+  local new = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
   redis.call('DEL', KEYS[1])
-  redis.call('ZADD', KEYS[1], string.format('%.0f', g), '#g', 2, '#s')
+  redis.call('ZADD', KEYS[1], string.format('%.0f', new), '#g', 2, '#s')
+elseif g and ARGV[2] ~= '' and not redis.call('ZSCORE', KEYS[1], 'r:' .. ARGV[2]) then
+  redis.call('ZINCRBY', KEYS[1], string.format('%.0f', 1 + tonumber(ARGV[1]) % 2 ^ 20), '#g')
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, 0)
+  g = false
+end
+if not g and ARGV[2] ~= '' and redis.call('ZSCORE', KEYS[1], '#g') then
+  redis.call('ZADD', KEYS[1], 0, 'r:' .. ARGV[2])
 end
 return redis.call('ZMSCORE', KEYS[1], '#g', '#s', '#f')`,
   },
   /** cache/lua/fill.lua */
   cacheFill: {
     name: 'cacheFill',
-    sha: '3376379dde1ff1591e693ccc2b0dc3574f2ea3e1',
+    sha: '00ea065c79a546c41e4d211d81f2623f7ac88f81',
     lua: `if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
 end
+local tail = ARGV[3]
+local g, version = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+local _, last = string.find(tail, '^%d+ %d+ ')
+if version and g == string.sub(ARGV[2], 6, 19) and string.sub(tail, last + 1, last + 2) == '- ' then
+  tail = string.sub(tail, 1, last) .. version .. string.sub(tail, last + 2)
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[1], string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + ARGV[5]) .. ARGV[3], 'PX', ARGV[5])
+redis.call('SET', KEYS[1], string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + ARGV[5]) .. tail, 'PX', ARGV[5])
 redis.call('DEL', KEYS[2])
 return 1`,
+  },
+  /** cache/lua/hold.lua */
+  cacheHold: {
+    name: 'cacheHold',
+    sha: '2bc14de5483c0c0291e9c3a2b2c0e6237840b28c',
+    lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
+  return -1
+end
+local new = 0
+for i = 4, #ARGV do
+  if not redis.call('ZSCORE', KEYS[1], ARGV[i]) then
+    new = new + 1
+  end
+end
+if ARGV[2] == 'renew' then
+  if new > 0 then
+    return 0
+  end
+elseif redis.call('ZCOUNT', KEYS[1], 2 ^ 40, string.format('(%.0f', 2 ^ 45)) + new > tonumber(ARGV[3]) then
+  return 0
+end
+local time = redis.call('TIME')
+local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1])
+for i = 4, #ARGV do
+  redis.call('ZADD', KEYS[1], ends, ARGV[i])
+end
+return 1`,
+  },
+  /** cache/lua/reclaim.lua */
+  cacheReclaim: {
+    name: 'cacheReclaim',
+    sha: 'ff133f241f5377a21cef6c961e6734d073a6c0e5',
+    lua: `local gone = 0
+for _, key in ipairs(KEYS) do
+  local head = redis.pcall('GETRANGE', key, 0, 18)
+  if type(head) == 'string' and head ~= '' then
+    local g = string.match(head, '^v1 %a (%d+)')
+    if (g and tonumber(g) < tonumber(ARGV[1])) or not string.find(head, '^v%d+ ') then
+      gone = gone + redis.call('UNLINK', key)
+    end
+  end
+end
+return gone`,
   },
   /** cache/lua/release.lua */
   cacheRelease: {
@@ -97,6 +165,23 @@ return redis.call('DEL', KEYS[1])`,
   return 0
 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
+  },
+  /** cache/lua/set-version.lua */
+  cacheSetVersion: {
+    name: 'cacheSetVersion',
+    sha: '8a8211b6c17ecba816e088083c32bdb9a32dd380',
+    lua: `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > tonumber(ARGV[1]) then
+  return 0
+end
+local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+if there and g == string.sub(ARGV[2], 6, 19) and (#there > #ARGV[6] or (#there == #ARGV[6] and there > ARGV[6])) then
+  return 2
+end
+redis.call('SET', KEYS[1], string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + ARGV[5]) .. ARGV[3], 'PX', ARGV[5])
+redis.call('DEL', KEYS[2])
+return 1`,
   },
   /** cache/lua/set.lua */
   cacheSet: {

@@ -1,4 +1,4 @@
-import type { RedisReplyError } from './errors.js'
+import type { RedisReplyError, RedisUnavailableError } from './errors.js'
 import type { RedisCommand } from './script.js'
 
 export type { RedisArg, RedisCommand } from './script.js'
@@ -41,8 +41,52 @@ export interface Shard {
   serverNow(): number | undefined
 }
 
-/** Where keys live. A standalone server is a topology of one shard. */
+/**
+ * Commands that go together, in order, to the master of one slot. On a Cluster they follow that slot: from the first command on that was
+ * answered with a redirection, the unit is done again where the redirection points, so the order of its commands holds at every master.
+ */
+export interface Unit {
+  /** Any Redis key of the slot; all keys of the commands are of this slot. */
+  readonly key: string
+  /** A function makes them anew for each master that they are sent to: what a command carries may depend on the server (R14). */
+  readonly commands: readonly RedisCommand[] | ((shard: Shard) => readonly RedisCommand[])
+}
+
+/** What became of one {@link Unit}. */
+export type UnitOutcome = UnitReplies | RedisUnavailableError
+
+/** The answers to a unit. */
+export interface UnitReplies {
+  /** One a command. */
+  readonly replies: readonly RedisReply[]
+  /** The session of the master that gave the last of them. */
+  readonly session: ShardSession
+  readonly shard: Shard
+  /** A redirection was followed: not all of the replies need be of one server. */
+  readonly redirected: boolean
+}
+
+/** What a scan of all masters compares before and after (R12). */
+export interface Layout {
+  /** Which master serves which slots, as one text. */
+  readonly slots: string
+  /** A slot is on its way from one master to another. */
+  readonly migrating: boolean
+}
+
+/** Where keys live: one server, or the masters of a Cluster. */
 export interface Topology {
-  shardOf(key: string): Shard
+  /** True: keys live on several masters, and the keys of one command must be of one slot. */
+  readonly sharded: boolean
+  /** The master of a key; undefined while none is known. */
+  shardOf(key: string): Shard | undefined
+  /** All masters. */
   shards(): readonly Shard[]
+  /**
+   * Sends units, those of one master in one write and in the order given, and answers what became of each. Units of one master that is away
+   * fail alone.
+   */
+  exec(units: readonly Unit[]): Promise<readonly UnitOutcome[]>
+  /** @throws RedisUnavailableError it can't be told now */
+  layout(): Promise<Layout>
 }

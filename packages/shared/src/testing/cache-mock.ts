@@ -45,13 +45,14 @@ export type CacheMock = RedisCacheService & { readonly [Method in keyof RedisCac
 export function createCacheMock<Mock extends object = CacheMock>(library: MockLibrary): Mock {
   // Of the class, so that `instanceof` holds; its constructor would need a store.
   const mock = Object.create(RedisCacheService.prototype) as Record<string, unknown>
-  for (const [name, implementation] of Object.entries(holdingNothing())) mock[name] = library.fn(implementation)
+  const methods = holdingNothing(mock as unknown as RedisCacheService)
+  for (const [name, implementation] of Object.entries(methods)) mock[name] = library.fn(implementation)
   return mock as Mock
 }
 
 type Methods = { [Method in keyof RedisCacheService]: RedisCacheService[Method] }
 
-function holdingNothing(): Methods {
+function holdingNothing(mock: RedisCacheService): Methods {
   return {
     get: async () => null,
     lookup: async () => ({ hit: false, value: null, level: null, stale: false, ttlMs: null, tags: [] }),
@@ -67,11 +68,16 @@ function holdingNothing(): Methods {
     },
     invalidateByTag: async () => undefined,
     delete: async () => 0,
+    deleteByPattern: async () => 0,
+    invalidateAround: async (_targets, work) => work(new AbortController().signal),
     clear: async () => undefined,
     has: async () => false,
     ttl: async () => null,
     touch: async () => false,
-    getStatistics: () => new Statistics().report(),
+    forTenant: () => mock,
+    forUser: () => mock,
+    prepare: async () => undefined,
+    getStatistics: () => new Statistics().report(0),
     resetStatistics: () => undefined,
     close: async () => undefined,
   }

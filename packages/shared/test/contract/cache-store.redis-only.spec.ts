@@ -8,6 +8,7 @@ import type { Executed, RedisCommand, Shard, Topology } from '../../src/redis/to
 import type { RedisServer } from '../support/redis-server.js'
 import { startRedis } from '../support/redis-server.js'
 import { connected } from '../support/store-backends.js'
+import { topologyOf } from '../support/topology-of.js'
 import { waitFor } from '../support/wait-for.js'
 
 /** What only a real server shows: scripts it does not know, a pause, a loss, and other clients between two commands. */
@@ -34,7 +35,11 @@ afterAll(() => server.stop())
 
 async function entryOf(key: string, overrides: Partial<NewEntry> = {}): Promise<NewEntry> {
   const { g, s } = await store.createClock()
-  return { key, g: g!, s, ttlMs: 60_000, deltaMs: 0, codec: 'j', tags: [], payload: '"value"', ...overrides }
+  return {
+    ...{ key, g: g!, s, ttlMs: 60_000, graceMs: 0, deltaMs: 0, codec: 'j', tags: [], version: null },
+    payload: '"value"',
+    ...overrides,
+  }
 }
 
 async function granted(key: string): Promise<HeldLease> {
@@ -47,14 +52,14 @@ describe('a server that does not know the scripts', () => {
   it('gets them once, and answers every operation as if it had known them', async () => {
     const entry = await entryOf('k')
     const lease = await granted('k')
-    const { epochs } = await store.read(['k'], null)
+    const { sources } = await store.read(['k'], null)
     await server.command('SCRIPT', 'FLUSH')
     expect(await store.renew([lease], 5_000)).toEqual([true])
-    expect((await store.fill([{ ...lease, e: epochs[0]!, entry }], [])).stored).toEqual([true])
+    expect((await store.fill([{ ...lease, e: sources[0]!.epoch, entry }], [])).stored).toEqual([true])
     const seen = (await store.read(['k'], null)).entries[0]!
-    expect(await store.touch('k', seen, 90_000)).toBe(true)
+    expect(await store.touch('k', seen, { ttlMs: 90_000, graceMs: 0 })).toBe(true)
     await server.command('SCRIPT', 'FLUSH')
-    expect((await store.set([entry], entry.s)).stored).toEqual([true])
+    expect((await store.set([entry], entry.s)).outcomes).toEqual(['stored'])
     await store.release([await granted('other')])
     await store.bumpTags(['x'], 100)
     expect((await store.tags(['x'])).seqs).toEqual([entry.s + 1])
@@ -86,11 +91,11 @@ describe('a delete (R11)', () => {
   it('leaves nothing, whatever another client stores between its commands', async () => {
     const fill = {
       ...(await granted('k')),
-      e: client.connection.shardOf('k').session!.epoch,
+      e: client.connection.shardOf('k')!.session!.epoch,
       entry: await entryOf('k'),
     }
-    const between = new SteppingTopology(client.connection, async () => void (await store.fill([fill], [])))
-    const slow = new RedisCacheStore(between, keyspace, store.wakes, COMMAND_TIMEOUT_MS)
+    const between = new SteppingServer(client.connection, async () => void (await store.fill([fill], [])))
+    const slow = new RedisCacheStore(between.topology, keyspace, store.wakes, { deadlineMs: COMMAND_TIMEOUT_MS })
     await slow.delete(['k'])
     expect(between.steps).toBeGreaterThanOrEqual(2)
     expect((await store.read(['k'], null)).entries).toEqual([null])
@@ -102,12 +107,12 @@ describe('a write that reaches the server after its deadline', () => {
   it('is refused: its caller was told that it failed (R14)', async () => {
     const entry = await entryOf('k', { payload: '"late"' })
     await store.set([{ ...entry, payload: '"first"' }], entry.s)
-    await store.touch('k', (await store.read(['k'], null)).entries[0]!, 60_000)
+    await store.touch('k', (await store.read(['k'], null)).entries[0]!, { ttlMs: 60_000, graceMs: 0 })
     const seen = (await store.read(['k'], null)).entries[0]!
     await server.command('CONFIG', 'RESETSTAT')
     server.pause()
     const late = store.set([entry], entry.s)
-    const touched = store.touch('k', seen, 900_000)
+    const touched = store.touch('k', seen, { ttlMs: 900_000, graceMs: 0 })
     await expect(late).rejects.toThrow(CacheUnavailableError)
     await expect(touched).rejects.toThrow(CacheUnavailableError)
     server.resume()
@@ -125,11 +130,11 @@ describe('every key', () => {
     await store.set([entry], entry.s)
     const lease = await granted('filled')
     await store.fill(
-      [{ ...lease, e: client.connection.shardOf('k').session!.epoch, entry: await entryOf('filled') }],
+      [{ ...lease, e: client.connection.shardOf('k')!.session!.epoch, entry: await entryOf('filled') }],
       [],
     )
     const touched = (await store.read(['set'], null)).entries[0]!
-    await store.touch('set', touched, 60_000)
+    await store.touch('set', touched, { ttlMs: 60_000, graceMs: 0 })
     await granted('held')
     await store.renew([await granted('renewed')], 10_000)
     await store.release([await granted('released')])
@@ -158,7 +163,7 @@ describe('a server that is away', () => {
       release: () => store.release([lease]),
       fill: () => store.fill([{ ...lease, e: 'epoch678', entry }], ['x']),
       set: () => store.set([entry], 2),
-      touch: () => store.touch('k', seen, 1_000),
+      touch: () => store.touch('k', seen, { ttlMs: 1_000, graceMs: 0 }),
       delete: () => store.delete(['k']),
       bumpTags: () => store.bumpTags(['x'], 100),
       clear: () => store.clear(),
@@ -183,37 +188,32 @@ describe('a server that is away', () => {
     await server.command('DEL', keyspace.tags)
     const entry = await entryOf('k')
     await server.command('CONFIG', 'SET', 'maxmemory', '1')
-    await expect(store.set([entry], entry.s)).rejects.toMatchObject({ cause: { reply: 'OOM' } })
+    expect((await store.set([entry], entry.s)).outcomes).toMatchObject([{ cause: { reply: 'OOM' } }])
     await server.command('CONFIG', 'SET', 'maxmemory', '0')
   })
 })
 
 /** A store of the same prefix on the connection of the test itself. */
 function other(): CacheStore {
-  return new RedisCacheStore(client.connection, keyspace, store.wakes, COMMAND_TIMEOUT_MS)
+  return new RedisCacheStore(client.connection, keyspace, store.wakes, { deadlineMs: COMMAND_TIMEOUT_MS })
 }
 
 /** Sends the commands of a list one by one, and lets the test do something after the first. */
-class SteppingTopology implements Topology {
+class SteppingServer {
   steps = 0
+  readonly topology: Topology
 
   constructor(
-    private readonly connection: RedisConnection,
+    connection: RedisConnection,
     private readonly afterFirst: () => Promise<void>,
-  ) {}
-
-  shardOf(key: string): Shard {
-    const shard = this.connection.shardOf(key)
-    return {
+  ) {
+    const shard = connection.shards()[0]!
+    this.topology = topologyOf({
       id: shard.id,
       session: shard.session,
       exec: (commands) => this.step(shard, commands),
       serverNow: () => shard.serverNow(),
-    }
-  }
-
-  shards(): readonly Shard[] {
-    return this.connection.shards()
+    })
   }
 
   private async step(shard: Shard, commands: readonly RedisCommand[]): Promise<Executed> {

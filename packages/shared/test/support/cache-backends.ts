@@ -9,6 +9,8 @@ export interface CacheBackend {
   readonly stores: StoreBackend
   /** Two processes on a prefix of their own. */
   caches(options?: CacheOptions, surroundings?: CacheDependencies): Promise<CachePair>
+  /** One more process, on the prefix of others. */
+  cacheOn(prefix: string, options?: CacheOptions, surroundings?: CacheDependencies): Promise<RedisCacheService>
   close(): Promise<void>
 }
 
@@ -58,6 +60,12 @@ function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBacken
       ) as [RedisCacheService, RedisCacheService]
       caches.push(one, other)
       return { one, other, prefix, store }
+    },
+    async cacheOn(prefix, options, surroundings) {
+      const store = await stores.store(prefix)
+      const cache = new RedisCacheService(store, { jitter: 0, ...options }, { ...defaults, ...surroundings })
+      caches.push(cache)
+      return cache
     },
     async close() {
       await Promise.all(caches.map((cache) => cache.close()))

@@ -22,6 +22,8 @@ export interface StoreBackend {
   loseLease(keyPrefix: string, key: string): Promise<void>
   /** Milliseconds that Redis would still keep the entry; null where there is no server that could be asked. */
   physicalTtl(keyPrefix: string, key: string): Promise<number | null>
+  /** A raw command on the server that holds a Redis key. */
+  command(redisKey: string, ...command: string[]): Promise<unknown>
   /** Only a real server can be away. */
   readonly server: RedisServer | null
   close(): Promise<void>
@@ -38,6 +40,7 @@ export async function memoryBackend(): Promise<StoreBackend & { readonly clock: 
     loseClock: async (keyPrefix) => loseClock(hub.space(keyPrefix)),
     loseLease: async (keyPrefix, key) => void hub.space(keyPrefix).dropLease(key),
     physicalTtl: async () => null,
+    command: () => Promise.reject(new Error('there is no server')),
     close: async () => undefined,
   }
 }
@@ -64,6 +67,7 @@ export async function redisBackend({ commandTimeout = 2_000 } = {}): Promise<Sto
     loseClock: async (keyPrefix) => void (await server.command('DEL', new Keyspace(keyPrefix).tags)),
     loseLease: async (keyPrefix, key) => void (await server.command('DEL', new Keyspace(keyPrefix).lease(key))),
     physicalTtl: async (keyPrefix, key) => Number(await server.command('PTTL', new Keyspace(keyPrefix).entry(key))),
+    command: (_key, ...command) => server.command(...(command as [string, ...string[]])),
     async close() {
       await Promise.all(clients.map((client) => client.close()))
       // Whatever the suite did, nothing of ours may stay for ever but the tag clocks.
@@ -90,7 +94,7 @@ export async function connected(
   await waitFor('the pushes to flow', () => wakes.live)
   return {
     connection,
-    store: new RedisCacheStore(connection, keyspace, wakes, connection.commandTimeoutMs),
+    store: new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
     async close() {
       wakes.close()
       await connection.close()

@@ -30,7 +30,7 @@ export class RedisWakes implements WakeSource {
   /** Begins to open the sessions; the connection must have begun to connect. */
   start(): void {
     if (this.source !== null) return
-    const source = new TrackingSource(this.connection.masters(), {
+    const source = new TrackingSource(() => this.connection.masters(), {
       prefixes: this.keyspace.trackedPrefixes,
       clock: this.clock,
       random: this.random,
@@ -41,9 +41,15 @@ export class RedisWakes implements WakeSource {
     })
     source.listen({ invalidate: (redisKey) => this.pushed(redisKey), reset: () => this.tell(null) })
     // R20: another session of the data connection is another epoch of pushes.
-    this.stopWatching = this.connection.onSession((session) => {
+    const stopSessions = this.connection.onSession((session) => {
       if (session !== undefined) source.reset('data connection')
     })
+    // R20: so are other masters, and slots on their way.
+    const stopMoves = this.connection.onMoved((reason) => source.reset(reason))
+    this.stopWatching = () => {
+      stopSessions()
+      stopMoves()
+    }
     source.start()
     this.source = source
   }

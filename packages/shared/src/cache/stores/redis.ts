@@ -1,325 +1,360 @@
-import { envelopeParts, parseEnvelope } from '../../kernel/codec/envelope.js'
+import { FOREIGN_CODEC, envelopeParts, parseStored } from '../../kernel/codec/envelope.js'
 import { type Clock, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
-import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
+import { RedisReplyError } from '../../redis/errors.js'
 import type { Keyspace } from '../../redis/keyspace.js'
 import { command, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
-import type { Executed, RedisCommand, RedisReply, Shard, Topology } from '../../redis/topology.js'
+import type { RedisCommand, RedisReply, Shard, Topology, Unit, UnitReplies } from '../../redis/topology.js'
 import type {
   AcquireReply,
   CacheStore,
-  ClockReply,
   Fill,
   FillReply,
   HeldLease,
+  Hold,
   LeaseRequest,
+  Lifetime,
   NewEntry,
   ReadReply,
+  SetOutcome,
   SetReply,
+  Source,
+  StandingHold,
   StoredEntry,
   TagReply,
   WakeSource,
 } from '../cache-store.js'
 import { CacheUnavailableError } from '../errors.js'
+import { holdsReply, memberOf, membersOf, RedisClock, tagReply } from './redis-clock.js'
+import { RedisScans } from './redis-scans.js'
+import { RedisUnits } from './redis-units.js'
 
-/** Marks that one delta carries at most: a reply as long as this may have been cut (R3). */
-const DELTA_LIMIT = 1_200
 /** Keys of one MGET: no command of ours keeps the server for longer than a fraction of a millisecond. */
 const MGET_LIMIT = 500
-/** Life of the signal that wakes waiters where no entry changes, and of the marker that `clear` leaves. */
+/** Life of the signal that wakes waiters where no entry changes. */
 const SIGNAL_MS = 1_000
-const CLEAR_MARKER_MS = 60_000
-/** The server compares whole milliseconds, and a timer may fire a little early. */
-const CLOCK_GRAIN_MS = 2
-const RANDOM_BOUND = 2 ** 44
-const LARGEST_CLEAR_STEP = 2 ** 20
+/** The epoch of all servers where failovers are trusted. */
+const TRUSTED_EPOCH = 'trusting'
+
+/** What a {@link RedisCacheStore} takes beside its connection. */
+export interface RedisCacheStoreOptions {
+  /** The connection's `commandTimeout`, ms: a write that lands later than this after it was sent is refused (R14). */
+  readonly deadlineMs: number
+  /** Whether entries outlive a change of the master that they lie on (R16). @default 'flush': they are misses then */
+  readonly onFailover?: 'flush' | 'trust' | undefined
+  readonly random?: RandomSource | undefined
+  readonly clock?: Clock | undefined
+}
 
 /**
- * The port on Redis: every method is one pipeline on one connection, so its commands run in the order written here.
+ * The port on Redis, on one server or a Cluster: a list is one round trip to each master, and the commands on one key run in the order
+ * written here.
  *
- * Hits need no script and no TIME (R6): the entries and the clock's delta. Scripts touch one key each, the fill two of one slot.
+ * Hits need no script and no TIME (R6): the entries and the clock's delta. Scripts touch one key each, the fill and the versioned write two
+ * of one slot.
  */
 export class RedisCacheStore implements CacheStore {
-  /**
-   * @param topology where keys live
-   * @param keyspace names of keys
-   * @param deadlineMs the connection's `commandTimeout`: a write that lands later than this after it was sent is refused (R14)
-   */
+  private readonly units: RedisUnits
+  private readonly clock: RedisClock
+  private readonly scans: RedisScans
+  private readonly trustFailovers: boolean
+  /** Of the last reading of each server: what most readings share. */
+  private lastSource: Source = { epoch: '', nowMs: 0 }
+
+  /** @param topology where keys live @param keyspace names of keys */
   constructor(
     private readonly topology: Topology,
     private readonly keyspace: Keyspace,
     readonly wakes: WakeSource,
-    private readonly deadlineMs: number,
-    private readonly random: RandomSource = systemRandom,
-    private readonly clock: Clock = systemClock,
-  ) {}
+    { deadlineMs, onFailover = 'flush', random = systemRandom, clock = systemClock }: RedisCacheStoreOptions,
+  ) {
+    this.trustFailovers = onFailover === 'trust'
+    this.units = new RedisUnits(topology, deadlineMs, clock)
+    this.clock = new RedisClock(this.units, keyspace, random, this.trustFailovers)
+    this.scans = new RedisScans(this.units, keyspace)
+  }
 
   async read(keys: readonly string[], since: number | null): Promise<ReadReply> {
-    const { replies, session } = await this.exec(this.readCommands(keys, since))
-    return this.readReply(keys, since, replies, 0, session.epoch)
+    if (!this.clock.settled) await this.clock.settle()
+    if (this.topology.sharded) return this.readEach(keys, since, (key) => [this.get(key)])
+    const list = this.readCommands(keys)
+    const answered = await this.units.one(this.clock.unit([...list, ...this.clock.reading(since)]))
+    this.clock.check(answered)
+    const { replies } = answered
+    const entries: (StoredEntry | null)[] = []
+    for (let i = 0; i < list.length; i++) addEntries(entries, replies[i]!)
+    const source = this.sourceOf(answered)
+    return { entries, sources: keys.map(() => source), clock: this.clock.readingReply(since, replies) }
   }
 
   async tags(tags: readonly string[]): Promise<TagReply> {
-    const { replies } = await this.exec([this.tagCommand(tags)])
-    return tagReply(replies[0]!)
+    if (!this.clock.settled) await this.clock.settle()
+    const answered = await this.units.one(this.clock.unit([this.clock.tags(tags)]))
+    this.clock.check(answered)
+    return tagReply(answered.replies[0]!)
   }
 
   async createClock(): Promise<TagReply> {
-    const { replies } = await this.exec([this.clockScript()])
-    return tagReply(replies[0]!)
+    return this.clock.create()
   }
 
   async acquire(leases: readonly LeaseRequest[], since: number | null): Promise<AcquireReply> {
+    if (!this.clock.settled) await this.clock.settle()
+    const answers: AcquireReply['leases'][number][] = []
     const keys = leases.map(({ key }) => key)
-    const { replies, session } = await this.exec([
-      ...leases.map(({ key, token, ttlMs }) =>
-        scriptCommand(SCRIPTS.cacheAcquire, [this.keyspace.lease(key)], [token, ttlMs]),
-      ),
-      ...this.readCommands(keys, since),
-    ])
-    return {
-      leases: leases.map(({ token }, i) => {
-        const [value, remainingMs] = replies[i] as [string, number]
-        return { granted: value.startsWith(`${token}:`), value, remainingMs }
-      }),
-      ...this.readReply(keys, since, replies, leases.length, session.epoch),
-    }
+    const reply = await this.readEach(
+      keys,
+      since,
+      (key, i) => {
+        const { token, ttlMs } = leases[i]!
+        return [scriptCommand(SCRIPTS.cacheAcquire, [this.keyspace.lease(key)], [token, ttlMs]), this.get(key)]
+      },
+      (answered, i) => {
+        if (answered === null) return void answers.push(null)
+        const [value, remainingMs] = answered.replies[0] as [string, number]
+        answers.push({ granted: value.startsWith(`${leases[i]!.token}:`), value, remainingMs })
+      },
+    )
+    return { leases: answers, ...reply }
   }
 
   async renew(leases: readonly HeldLease[], ttlMs: number): Promise<boolean[]> {
-    const { replies } = await this.exec(
-      leases.map(({ key, value }) => scriptCommand(SCRIPTS.cacheRenew, [this.keyspace.lease(key)], [value, ttlMs])),
+    const answered = await this.units.all(
+      leases.map(({ key, value }) =>
+        this.unit(key, [scriptCommand(SCRIPTS.cacheRenew, [this.keyspace.lease(key)], [value, ttlMs])]),
+      ),
     )
-    return replies.map((reply) => reply === 1)
+    return answered.map(({ replies }) => replies[0] === 1)
   }
 
   async release(leases: readonly HeldLease[]): Promise<void> {
-    await this.exec(
-      leases.map(({ key, value }) => scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value])),
+    await this.units.all(
+      leases.map(({ key, value }) =>
+        this.unit(key, [scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value])]),
+      ),
     )
     // Not beside it: a server that has to be sent the script would tell the waiters first, and they would find the lease still held.
     await this.signal(leases.map(({ key }) => key))
   }
 
   async fill(fills: readonly Fill[], tags: readonly string[]): Promise<FillReply> {
-    const { replies } = await this.exec([
+    const results = await this.units.each([
       ...fills.map(({ key, value, entry, e }) => {
-        const { head, tail } = envelopeParts({ ...entry, e, version: null })
-        const keys = [this.keyspace.entry(key), this.keyspace.lease(key)]
-        return scriptCommand(SCRIPTS.cacheFill, keys, [value, head, tail, entry.ttlMs, entry.ttlMs])
+        const { head, tail } = envelopeParts({ ...entry, e })
+        const args = [value, head, tail, entry.ttlMs, entry.ttlMs + entry.graceMs]
+        return this.unit(key, [
+          scriptCommand(SCRIPTS.cacheFill, [this.keyspace.entry(key), this.keyspace.lease(key)], args),
+        ])
       }),
-      this.tagCommand(tags),
+      this.clock.unit([this.clock.tags(tags), this.clock.holds()]),
     ])
-    return { stored: fills.map((_, i) => replies[i] === 1), clock: tagReply(replies[fills.length]!) }
+    // A server that has refused the value, for it is full perhaps, still holds the lease, and the others would wait for its end.
+    const refused = fills.filter((_, i) => isRefusal(results[i]!))
+    if (refused.length > 0) await this.tryTo(this.release(refused))
+    const clock = results.at(-1)!
+    if (clock instanceof CacheUnavailableError) throw clock
+    this.clock.check(clock)
+    return {
+      stored: fills.map((_, i) => !(results[i] instanceof Error) && (results[i] as UnitReplies).replies[0] === 1),
+      clock: tagReply(clock.replies[0]!),
+      holds: holdsReply(clock.replies[1]!),
+    }
   }
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
-    const { e, notAfter } = this.stamp()
-    const { replies } = await this.execInTime([
-      ...entries.flatMap((entry) => {
-        const { head, tail } = envelopeParts({ ...entry, e, version: null })
-        return [
-          command('DEL', [this.keyspace.lease(entry.key)]),
-          scriptCommand(
-            SCRIPTS.cacheSet,
-            [this.keyspace.entry(entry.key)],
-            [notAfter, head, tail, entry.ttlMs, entry.ttlMs],
-          ),
-        ]
-      }),
-      this.deltaCommand(since),
+    if (!this.clock.settled) await this.clock.settle()
+    const results = await this.units.inTime([
+      ...entries.map((entry) => this.unit(entry.key, (shard) => this.setCommands(entry, shard))),
+      this.clock.unit(this.clock.reading(since)),
     ])
-    return { stored: entries.map((_, i) => replies[2 * i + 1] === 1), clock: deltaReply(replies.at(-1)!) }
+    const clock = results.at(-1)!
+    if (clock instanceof CacheUnavailableError) throw clock
+    this.clock.check(clock)
+    return {
+      outcomes: entries.map((_, i) => setOutcome(results[i]!)),
+      clock: this.clock.readingReply(since, clock.replies),
+    }
   }
 
-  async touch(key: string, seen: StoredEntry, ttlMs: number): Promise<boolean> {
-    const { head } = envelopeParts(seen)
-    const args = [this.stamp().notAfter, head, `${seen.s} `, ttlMs, ttlMs]
-    const { replies } = await this.execInTime([scriptCommand(SCRIPTS.cacheTouch, [this.keyspace.entry(key)], args)])
-    return replies[0] === 1
+  async touch(key: string, seen: StoredEntry, { ttlMs, graceMs }: Lifetime): Promise<boolean> {
+    const entry = this.keyspace.entry(key)
+    const commands = (shard: Shard): RedisCommand[] => {
+      if (seen.codec === FOREIGN_CODEC) return [command('PEXPIRE', [entry, ttlMs])]
+      const { head } = envelopeParts(seen)
+      const args = [this.stamp(shard).notAfter, head, `${seen.s} `, ttlMs, ttlMs + graceMs]
+      return [scriptCommand(SCRIPTS.cacheTouch, [entry], args)]
+    }
+    const [result] = await this.units.inTime([this.unit(key, commands)])
+    if (result instanceof CacheUnavailableError) throw result
+    return result!.replies[0] === 1
+  }
+
+  async lifetime(key: string): Promise<number | null> {
+    const { replies } = await this.units.one(this.unit(key, [command('PTTL', [this.keyspace.entry(key)])]))
+    const ms = Number(replies[0])
+    return ms === -2 ? null : ms === -1 ? Infinity : ms
   }
 
   async delete(keys: readonly string[]): Promise<boolean[]> {
     // R11: this order. A fill between the two is deleted, a later one refused.
-    const { replies } = await this.exec(
-      keys.flatMap((key) => [
-        command('DEL', [this.keyspace.lease(key)]),
-        command('UNLINK', [this.keyspace.entry(key)]),
-      ]),
+    const answered = await this.units.all(
+      keys.map((key) =>
+        this.unit(key, [command('DEL', [this.keyspace.lease(key)]), command('UNLINK', [this.keyspace.entry(key)])]),
+      ),
     )
-    const existed = keys.map((_, i) => replies[2 * i + 1] === 1)
-    const unheard = keys.filter((_, i) => replies[2 * i] === 1 && !existed[i]!)
+    const existed = answered.map(({ replies }) => replies[1] === 1)
+    const unheard = keys.filter((_, i) => answered[i]!.replies[0] === 1 && !existed[i]!)
     if (unheard.length > 0) await this.signal(unheard)
     return existed
   }
 
+  async deletePattern(glob: string): Promise<number> {
+    const { removed, leased } = await this.scans.deletePattern(glob)
+    if (leased.length > 0) await this.signal(leased)
+    return removed
+  }
+
   async bumpTags(tags: readonly string[], maxTags: number): Promise<void> {
-    await this.exec([this.clockScript(), scriptCommand(SCRIPTS.cacheBump, [this.keyspace.tags], [maxTags, ...tags])])
+    await this.clock.bump(tags, maxTags)
   }
 
-  async clear(): Promise<void> {
-    // A second time where the server had to be sent the script first, and so made the clock after the other command had looked for it.
-    if (!(await this.nextGeneration()) && !(await this.nextGeneration()))
-      throw new CacheUnavailableError('the tag clock was lost while clearing; call again')
-    await this.exec([command('SET', [this.keyspace.clearMarker, '1', 'PX', CLEAR_MARKER_MS])])
+  async clear(): Promise<string> {
+    return this.clock.clear()
   }
 
-  private get shard(): Shard {
-    return this.topology.shardOf(this.keyspace.tags)
+  async reclaim(generation: string): Promise<number> {
+    return this.scans.reclaim(generation)
   }
 
-  /** The only place where Redis' errors are met: whatever it is, there is no good answer. */
-  private async exec(commands: readonly RedisCommand[]): Promise<Executed> {
-    try {
-      const executed = await this.shard.exec(commands)
-      for (const reply of executed.replies) if (reply instanceof RedisReplyError) throw reply
-      return executed
-    } catch (error) {
-      if (!(error instanceof RedisUnavailableError || error instanceof RedisReplyError)) throw error
-      throw new CacheUnavailableError(error.message, { cause: error })
+  async placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean> {
+    if (!(await this.clock.placeMembers(hold, ttlMs))) return false
+    if (hold.keys.length > 0) await this.delete(hold.keys)
+    if (hold.tags.length > 0) await this.clock.bump(hold.tags, maxTags)
+    return true
+  }
+
+  async renewHold(hold: Hold, ttlMs: number): Promise<boolean> {
+    return this.clock.renewMembers(hold, ttlMs)
+  }
+
+  async endHold(hold: Hold, maxTags: number): Promise<void> {
+    if (hold.keys.length > 0) await this.delete(hold.keys)
+    await this.clock.bump(hold.tags, maxTags, membersOf(hold))
+  }
+
+  async finishHolds(holds: readonly StandingHold[], maxTags: number): Promise<void> {
+    const names = (kind: StandingHold['kind']) => holds.flatMap((hold) => (hold.kind === kind ? [hold.name] : []))
+    const keys = names('key')
+    if (keys.length > 0) await this.delete(keys)
+    await this.clock.bump(names('tag'), maxTags, holds.map(memberOf), 'expired')
+  }
+
+  /** The commands of each key, and beside them the clock. */
+  private async readEach(
+    keys: readonly string[],
+    since: number | null,
+    commands: (key: string, i: number) => RedisCommand[],
+    each: (answered: UnitReplies | null, i: number) => void = () => undefined,
+  ): Promise<ReadReply> {
+    const results = await this.units.each([
+      ...keys.map((key, i) => this.unit(key, commands(key, i))),
+      this.clock.unit(this.clock.reading(since)),
+    ])
+    const clock = results.at(-1)!
+    if (clock instanceof CacheUnavailableError) throw clock
+    this.clock.check(clock)
+    const entries: (StoredEntry | null)[] = []
+    const sources: (Source | null)[] = []
+    for (let i = 0; i < keys.length; i++) {
+      const result = results[i]!
+      const answered = result instanceof CacheUnavailableError ? null : result
+      each(answered, i)
+      sources.push(answered === null ? null : this.sourceOf(answered))
+      if (answered === null) entries.push(null)
+      else addEntries(entries, answered.replies.at(-1)!)
     }
+    return { entries, sources, clock: this.clock.readingReply(since, clock.replies) }
   }
 
-  /**
-   * {@link exec} of a write that is refused after its deadline. Nobody is told that it failed before it must have: what was sent on a lost
-   * connection may still be on its way to the server (R14).
-   */
-  private async execInTime(commands: readonly RedisCommand[]): Promise<Executed> {
-    const overAt = this.clock.mono() + this.deadlineMs + CLOCK_GRAIN_MS
-    try {
-      return await this.exec(commands)
-    } catch (error) {
-      const leftMs = overAt - this.clock.mono()
-      if (leftMs > 0 && mayLandLater(error)) await new Promise<void>((over) => void this.clock.timer(leftMs, over))
-      throw error
-    }
+  private unit(key: string, commands: Unit['commands']): Unit {
+    return { key: this.keyspace.entry(key), commands }
   }
 
-  private readCommands(keys: readonly string[], since: number | null): RedisCommand[] {
+  private get(key: string): RedisCommand {
+    return command('GET', [this.keyspace.entry(key)], BINARY)
+  }
+
+  private readCommands(keys: readonly string[]): RedisCommand[] {
+    if (keys.length === 1) return [this.get(keys[0]!)]
     const entries = keys.map((key) => this.keyspace.entry(key))
     const commands: RedisCommand[] = []
-    if (entries.length === 1) commands.push(command('GET', entries))
-    else {
-      for (let first = 0; first < entries.length; first += MGET_LIMIT) {
-        commands.push(command('MGET', entries.slice(first, first + MGET_LIMIT)))
-      }
+    for (let first = 0; first < entries.length; first += MGET_LIMIT) {
+      commands.push(command('MGET', entries.slice(first, first + MGET_LIMIT), BINARY))
     }
-    commands.push(since === null ? this.tagCommand([]) : this.deltaCommand(since))
     return commands
   }
 
-  private readReply(
-    keys: readonly string[],
-    since: number | null,
-    replies: readonly RedisReply[],
-    first: number,
-    epoch: string,
-  ): ReadReply {
-    const last = replies.length - 1
-    const entries: (StoredEntry | null)[] = []
-    for (let i = first; i < last; i++) {
-      const texts = replies[i] as string | null | (string | null)[]
-      if (Array.isArray(texts)) for (const text of texts) entries.push(text === null ? null : parseEnvelope(text))
-      else entries.push(texts === null ? null : parseEnvelope(texts))
-    }
-    const clock = replies[last]!
+  private setCommands(entry: NewEntry, shard: Shard): RedisCommand[] {
+    const { e, notAfter } = this.stamp(shard)
+    const { head, tail } = envelopeParts({ ...entry, e })
+    const [key, lease] = [this.keyspace.entry(entry.key), this.keyspace.lease(entry.key)]
+    const args = [notAfter, head, tail, entry.ttlMs, entry.ttlMs + entry.graceMs]
+    return entry.version === null
+      ? [command('DEL', [lease]), scriptCommand(SCRIPTS.cacheSet, [key], args)]
+      : [scriptCommand(SCRIPTS.cacheSetVersion, [key, lease], [...args, entry.version])]
+  }
+
+  /** The epoch that a write is sent under, and the server's time after which it must not land (R14). Without a session: at once. */
+  private stamp(shard: Shard): { readonly e: string; readonly notAfter: number } {
+    const now = shard.serverNow()
     return {
-      entries,
-      clock: since === null ? { ...tagReply(clock), tags: [], seqs: [], full: false, base: true } : deltaReply(clock),
-      nowMs: this.now(),
-      epochs: keys.map(() => epoch),
+      e: this.trustFailovers ? TRUSTED_EPOCH : (shard.session?.epoch ?? '--------'),
+      notAfter: now === undefined ? 0 : Math.floor(now + this.units.deadlineMs),
     }
   }
 
-  private tagCommand(tags: readonly string[]): RedisCommand {
-    return command('ZMSCORE', [this.keyspace.tags, '#g', '#s', '#f', ...tags.map((tag) => `t:${tag}`)])
-  }
-
-  private deltaCommand(since: number): RedisCommand {
-    return command('ZREVRANGEBYSCORE', [this.keyspace.tags, '+inf', since, 'LIMIT', 0, DELTA_LIMIT, 'WITHSCORES'])
-  }
-
-  private clockScript(): RedisCommand {
-    return scriptCommand(SCRIPTS.cacheClock, [this.keyspace.tags], [this.random.int(RANDOM_BOUND)])
-  }
-
-  private wakeCommand(key: string): RedisCommand {
-    return command('SET', [this.keyspace.wake(key), '1', 'PX', SIGNAL_MS])
+  /** The server's clock is its last `TIME`, which the heartbeat asks for, and the time since; so nearly all readings of a tick are equal. */
+  private sourceOf({ session, shard }: UnitReplies): Source {
+    const epoch = this.trustFailovers ? TRUSTED_EPOCH : session.epoch
+    // Without a `TIME` nothing is judged expired; the server itself does not answer what is.
+    const nowMs = Math.floor(shard.serverNow() ?? 0)
+    const last = this.lastSource
+    return last.epoch === epoch && last.nowMs === nowMs ? last : (this.lastSource = { epoch, nowMs })
   }
 
   /** Waiters that miss this signal look again when the lease that they saw would have ended; so the delete it follows has not failed. */
-  private async signal(keys: readonly string[]): Promise<void> {
+  private signal(keys: readonly string[]): Promise<void> {
+    return this.tryTo(
+      this.units.all(
+        keys.map((key) => this.unit(key, [command('SET', [this.keyspace.wake(key), '1', 'PX', SIGNAL_MS])])),
+      ),
+    )
+  }
+
+  private async tryTo(work: Promise<unknown>): Promise<void> {
     try {
-      await this.exec(keys.map((key) => this.wakeCommand(key)))
+      await work
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) throw error
     }
   }
-
-  /** Moves `#g` on. False: there was no clock. */
-  private async nextGeneration(): Promise<boolean> {
-    const step = 1 + this.random.int(LARGEST_CLEAR_STEP)
-    const { replies } = await this.exec([
-      this.clockScript(),
-      // Sent twice it moves on twice, never back (R2); XX because a generation is only ever made by the clock's script.
-      command('ZADD', [this.keyspace.tags, 'XX', 'INCR', step, '#g']),
-    ])
-    return replies[1] !== null
-  }
-
-  /** The epoch that a write is sent under, and the server's time after which it must not land (R14). */
-  private stamp(): { readonly e: string; readonly notAfter: number } {
-    const { session } = this.shard
-    if (session === undefined) throw this.disconnected()
-    return { e: session.epoch, notAfter: Math.floor(this.now() + this.deadlineMs) }
-  }
-
-  /** The server's clock, by its last `TIME`, which the heartbeat asks for. */
-  private now(): number {
-    const now = this.shard.serverNow()
-    if (now === undefined) throw this.disconnected()
-    return now
-  }
-
-  private disconnected(): CacheUnavailableError {
-    return new CacheUnavailableError(`Redis at ${this.shard.id} is not connected; check \`host\`, \`port\` or \`url\``)
-  }
 }
 
-function mayLandLater(error: unknown): boolean {
-  const cause = error instanceof CacheUnavailableError ? error.cause : null
-  return cause instanceof RedisUnavailableError && (cause.reason === 'lost' || cause.reason === 'deadline')
+const BINARY = { binary: true }
+
+function addEntries(entries: (StoredEntry | null)[], reply: RedisReply): void {
+  if (Array.isArray(reply)) for (const text of reply) entries.push(text === null ? null : parseStored(text as Buffer))
+  else entries.push(reply === null ? null : parseStored(reply as Buffer))
 }
 
-/** ZMSCORE #g #s #f tags…; over RESP3 scores are numbers. */
-function tagReply(reply: RedisReply): TagReply {
-  const [g, s, f, ...marks] = reply as (string | null)[]
-  return {
-    g: g == null ? null : String(g),
-    s: Number(s ?? 0),
-    f: Number(f ?? 0),
-    seqs: marks.map((mark) => (mark === null ? null : Number(mark))),
-  }
+function setOutcome(result: UnitReplies | CacheUnavailableError): SetOutcome {
+  if (result instanceof CacheUnavailableError) return result
+  const stored = result.replies.at(-1)
+  return stored === 1 ? 'stored' : stored === 2 ? 'older' : 'late'
 }
 
-/** ZREVRANGEBYSCORE … WITHSCORES: members and scores in turn, highest first. */
-function deltaReply(reply: RedisReply): ClockReply {
-  const rows = reply as string[]
-  let g: string | null = null
-  let s: number | null = null
-  let f: number | null = null
-  const tags: string[] = []
-  const seqs: number[] = []
-  for (let i = 0; i < rows.length; i += 2) {
-    const member = rows[i]!
-    if (member === '#g') g = String(rows[i + 1])
-    else if (member === '#s') s = Number(rows[i + 1])
-    else if (member === '#f') f = Number(rows[i + 1])
-    else if (member.startsWith('t:')) {
-      tags.push(member.slice(2))
-      seqs.push(Number(rows[i + 1]))
-    }
-  }
-  return { g, s, f, tags, seqs, full: rows.length >= 2 * DELTA_LIMIT, base: false }
+/** The server answered, and refused; else nobody knows. */
+function isRefusal(result: UnitReplies | CacheUnavailableError): boolean {
+  return result instanceof CacheUnavailableError && result.cause instanceof RedisReplyError
 }

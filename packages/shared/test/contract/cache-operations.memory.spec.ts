@@ -1,0 +1,4 @@
+import { memoryCaches } from '../support/cache-backends.js'
+import { cacheOperationsContract } from './cache-operations.contract.js'
+
+cacheOperationsContract('memory', memoryCaches)
