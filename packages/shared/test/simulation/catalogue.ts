@@ -4,6 +4,8 @@ export interface Row {
   readonly tags: readonly string[]
   /** Written by `set` too, so its writers take turns. */
   readonly set?: true
+  /** Written by `set` with a version, by writers who don't know of each other. It stands alone: see the theme that is about it. */
+  readonly versioned?: true
   /** Computed from another key, which its loader reads through the cache. */
   readonly from?: string
 }
@@ -11,7 +13,7 @@ export interface Row {
 /** More than a table of marks holds. */
 export const MANY_TAGS = Array.from({ length: 110 }, (_, i) => `filler-${i}`)
 
-/** `c` and `d` are written by `set`; `f` is computed from `e`; reading `filler` makes a table of marks forget all others. */
+/** `c` and `d` are written by `set`, `v` with versions; `f` is computed from `e`; reading `filler` makes a table of marks forget all others. */
 export const CATALOGUE: readonly Row[] = [
   { name: 'a', tags: [] },
   { name: 'b', tags: ['x', 'y'] },
@@ -20,6 +22,17 @@ export const CATALOGUE: readonly Row[] = [
   { name: 'e', tags: ['x'] },
   { name: 'f', tags: ['x'], from: 'e' },
   { name: 'filler', tags: MANY_TAGS },
+  { name: 'v', tags: [], versioned: true },
+]
+
+/** Globs, and what they match among the names above. */
+export const GLOBS: readonly (readonly [glob: string, matches: RegExp])[] = [
+  ['*', /^/],
+  ['?', /^.$/],
+  ['[abe]', /^[abe]$/],
+  ['[^cd]*', /^[^cd]/],
+  ['[d-f]', /^[d-f]$/],
+  ['\\b', /^b$/],
 ]
 
 export const TAGS = ['x', 'y', 'z'] as const

@@ -1,5 +1,5 @@
 import { CacheUnavailableError } from '../../src/cache/errors.js'
-import { MANY_TAGS, type Row, rowOf } from './catalogue.js'
+import { GLOBS, MANY_TAGS, type Row, rowOf } from './catalogue.js'
 import type { Model } from './model.js'
 import type { Process, World } from './world.js'
 
@@ -10,9 +10,12 @@ export interface Habits {
   readonly weights: Readonly<Record<Habit, number>>
   /** Every load answers and is stored. */
   readonly reliable?: true
+  /** Entries are served for a while after their time. */
+  readonly grace?: boolean
 }
 
-export type Habit = 'load' | 'get' | 'many' | 'delete' | 'tag' | 'tags' | 'set' | 'touch' | 'clear'
+export type Habit =
+  'load' | 'get' | 'many' | 'delete' | 'tag' | 'tags' | 'set' | 'touch' | 'clear' | 'pattern' | 'around'
 
 /** A caller of one process: draws one operation after the other. */
 export class Client {
@@ -60,11 +63,16 @@ export class Client {
       case 'tags':
         return this.invalidateManyTags()
       case 'set':
+        if (row.versioned === true) return this.writeVersion(row)
         return row.set === true ? this.writeThrough(row) : this.load(row)
       case 'touch':
         return this.touch(row)
       case 'clear':
         return this.writeAndClear()
+      case 'pattern':
+        return this.writeAndDeletePattern()
+      case 'around':
+        return this.writeAround()
     }
   }
 
@@ -93,7 +101,7 @@ export class Client {
         context.addTags(...row.tags.slice(1))
         return value
       },
-      { tags: row.tags.slice(0, 1) },
+      { tags: row.tags.slice(0, 1), grace: this.grace },
     )
   }
 
@@ -112,6 +120,7 @@ export class Client {
       this.process.cache.getOrSetMany(names, {
         key: (name) => name,
         tags: ['x', 'y', 'z'],
+        grace: this.grace,
         load: async (missing) => {
           this.world.count('loads of many')
           await this.world.turn(`${this.name} loading`, missing.join())
@@ -153,9 +162,59 @@ export class Client {
       const value = this.model.value(row.name)
       await this.world.turn(this.name, `has written ${row.name}`)
       await this.model.invalidates(`set ${row.name}=${value}`, [row], () =>
-        this.process.cache.set(row.name, value, { tags: row.tags, onUnavailable: 'throw' }),
+        this.process.cache.set(row.name, value, { tags: row.tags, grace: this.grace, onUnavailable: 'throw' }),
       )
     })
+  }
+
+  private async writeVersion(row: Row): Promise<void> {
+    this.model.write([row])
+    const version = this.model.value(row.name)
+    await this.world.turn(this.name, `has written ${row.name}`)
+    await this.model.stores(`set ${row.name}=${version} as its version`, row, version, () =>
+      this.process.cache.set(row.name, version, { version, onUnavailable: 'throw' }),
+    )
+  }
+
+  /** What is computed from another row goes with that one only: alone it may be computed again from an entry of before. */
+  private async writeAndDeletePattern(): Promise<void> {
+    const [glob, matches] = this.world.random.pick(GLOBS)
+    const matching = this.habits.rows.filter(({ name, from }) => matches.test(name) && matches.test(from ?? name))
+    this.model.write(matching.filter(freelyWritten))
+    await this.world.turn(this.name, `has written all of ${glob}`)
+    await this.model.invalidates(`pattern ${glob}`, matching, () => this.process.cache.deleteByPattern(glob))
+  }
+
+  private async writeAround(): Promise<void> {
+    const { random } = this.world
+    const tag = random.chance(0.5) ? random.pick(this.habits.tags) : null
+    const rows = this.habits.rows.filter((row) => (tag === null ? freelyWritten(row) : row.tags.includes(tag)))
+    const targets = tag === null ? { keys: rows.map(({ name }) => name) } : { tags: [tag] }
+    const what = `around ${tag ?? rows.map(({ name }) => name).join()}`
+    let committed = false
+    const work = async (signal: AbortSignal): Promise<void> => {
+      await this.world.turn(`${this.name} working`, what)
+      if (signal.aborted || random.chance(0.1)) throw new WorkFailed()
+      this.model.write(rows.filter(freelyWritten))
+      this.model.committed(what, rows, this.world.isHeld(targets))
+      committed = true
+      this.process.unfinished++
+      await this.world.turn(`${this.name} worked`, what)
+      if (random.chance(0.1)) throw new WorkFailed()
+    }
+    try {
+      await this.model.invalidates(what, [], () =>
+        this.process.cache.invalidateAround(targets, work, { hold: random.pick(['3s', '30s']) }),
+      )
+    } catch (error) {
+      if (!(error instanceof WorkFailed)) throw error
+    } finally {
+      if (committed) this.process.unfinished--
+    }
+  }
+
+  private get grace(): '2m' | false {
+    return this.habits.grace === true && '2m'
   }
 
   private async touch(row: Row): Promise<void> {
@@ -173,9 +232,12 @@ export class Client {
   }
 }
 
-const freelyWritten = ({ set, from }: Row): boolean => set === undefined && from === undefined
+const freelyWritten = ({ set, versioned, from }: Row): boolean =>
+  set === undefined && versioned === undefined && from === undefined
 
 class LoadFailed extends Error {}
+
+class WorkFailed extends Error {}
 
 const FAILED = Symbol('failed')
 

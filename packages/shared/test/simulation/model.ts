@@ -2,6 +2,8 @@ import { CacheUnavailableError } from '../../src/cache/errors.js'
 import { CATALOGUE, type Row, sourceOf } from './catalogue.js'
 import type { World } from './world.js'
 
+type Due = readonly [key: string, value: number]
+
 /**
  * The database behind the caches, and what they owe it: its values are numbers that only grow, and a read must not answer less than what the
  * key held when an invalidation was called for that has been acknowledged before the read began (P1). Linear in the number of operations.
@@ -29,11 +31,18 @@ export class Model {
 
   /** Calls for an invalidation of these rows; once it is acknowledged, what they held at the call is the least that is due. */
   async invalidates(what: string, rows: readonly Row[], call: () => Promise<unknown>): Promise<void> {
-    const held = rows.map(({ name }) => [name, this.value(name)] as const)
+    await this.acknowledged(
+      what,
+      rows.map(({ name }) => [name, this.value(name)]),
+      call,
+    )
+  }
+
+  private async acknowledged(what: string, held: readonly Due[], call: () => Promise<unknown>): Promise<void> {
     this.world.note(() => `begins: ${what}`)
     try {
       await call()
-      for (const [key, value] of held) this.due.set(key, Math.max(value, this.due.get(key) ?? 0))
+      this.demand(held)
       this.world.note(() => `acknowledged: ${what}`)
       this.world.count('acknowledged')
     } catch (error) {
@@ -41,6 +50,22 @@ export class Model {
       this.world.note(() => `refused: ${what}`)
       this.world.count('unavailable')
     }
+  }
+
+  /** {@link invalidates} of a `set` of one value: others may have written later ones by then. */
+  async stores(what: string, { name }: Row, value: number, call: () => Promise<unknown>): Promise<void> {
+    await this.acknowledged(what, [[name, value]], call)
+  }
+
+  /**
+   * Work on these rows inside `invalidateAround`. From the commit on, what the rows then hold is the least that a read beginning later may
+   * answer, whatever becomes of the process and of the clock – if the hold stood at the commit (R13): nothing that was loaded before it is
+   * served while it stands, and its end or its finishing takes away what was stored.
+   */
+  committed(what: string, rows: readonly Row[], isHeld: boolean): void {
+    this.world.note(() => `commits${isHeld ? '' : ', uncovered'}: ${what}`)
+    this.world.count(isHeld ? 'commits under a hold' : 'commits without their hold')
+    if (isHeld) this.demand(rows.map(({ name }) => [name, this.value(name)]))
   }
 
   /** Begins a read of these keys. What it answers is to be told to the function that comes back. */
@@ -75,7 +100,11 @@ export class Model {
     else if (value < least) this.fail(`stale: ${by} read ${key}=${value}, at least ${least} was due`)
   }
 
-  private fail(message: string): void {
+  private demand(least: readonly Due[]): void {
+    for (const [key, value] of least) this.due.set(key, Math.max(value, this.due.get(key) ?? 0))
+  }
+
+  fail(message: string): void {
     this.failed ??= message
     this.world.note(() => message)
   }

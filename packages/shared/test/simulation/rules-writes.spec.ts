@@ -186,6 +186,8 @@ describe('set (R14)', () => {
     call.giveUp()
     await expect(late).rejects.toThrow(CacheUnavailableError)
     one.store.pass('set')
+    // What failed is owed to the store as a delete of its key (R24), and paid before the next read.
+    expect(await one.cache.get('k')).toBeNull()
     await one.cache.set('k', 'second')
     call.arrive()
     expect(await one.cache.get('k')).toBe('second')

@@ -12,7 +12,11 @@ export function simulate(seed: number): Promise<Happened> {
   return traced(seed, (trace) => {
     const random = new SeededRandom(-seed)
     const theme = random.pick(THEMES)
-    return once(seed, random, { ...faults(random), ...theme.faults }, theme.habits(random), trace)
+    const wrong = { ...faults(random), ...theme.faults }
+    const habits = theme.habits(random)
+    // Writers who take turns would wait for ever for one that has died.
+    const takeTurns = habits.rows.some(({ set }) => set === true)
+    return once(seed, random, { ...wrong, crashes: wrong.crashes && !takeTurns }, habits, trace)
   })
 }
 
@@ -20,13 +24,13 @@ export function simulate(seed: number): Promise<Happened> {
 export function simulateLoads(seed: number): Promise<Happened> {
   return traced(seed, async (trace) => {
     const random = new SeededRandom(-seed)
-    const habits = {
+    const habits: Habits = {
       ...only(
         random,
         CATALOGUE.map(({ name }) => name),
         { load: 1 },
       ),
-      reliable: true as const,
+      reliable: true,
     }
     const happened = await once(seed, random, { ...CALM }, habits, trace)
     const twice = Object.entries(happened).find(([kind, times]) => kind.startsWith('loads of ') && times > 1)
@@ -59,11 +63,16 @@ async function once(
   const model = new Model(world)
   const callers = 1 + random.int(3)
   const clients = world.processes.flatMap((process) =>
-    Array.from({ length: callers }, (_, i) => new Client(world, model, process, habits, i + 1)),
+    Array.from({ length: callers }, (_, i) => ({ process, client: new Client(world, model, process, habits, i + 1) })),
   )
   const operations = 4 + random.int(6)
-  await world.run(Promise.all(clients.map((client) => client.run(operations))))
-  for (const { cache } of world.processes) world.count('hits', cache.getStatistics().hits)
+  await world.run(
+    Promise.all(clients.map(({ process, client }) => Promise.race([client.run(operations), process.died]))),
+  )
+  for (const { cache } of world.processes) {
+    world.count('hits', cache.getStatistics().hits)
+    world.count('stale hits', cache.getStatistics().stale)
+  }
   world.calm()
   await world.run(atRest(world, model))
   model.check()
@@ -80,6 +89,7 @@ function faults(random: SeededRandom): Faults {
     evictions: on(),
     timeJumps: on(),
     lostAnswers: on(),
+    crashes: on(),
     disorder: on(),
     deltaLimit: on() ? 60 : 1_200,
   }
@@ -104,6 +114,27 @@ const THEMES: readonly Theme[] = [
   },
   // Writers that overtake each other's invalidations.
   { habits: (random) => only(random, ['b', 'c', 'd', 'e'], { load: 20, get: 20, tag: 25, set: 20 }) },
+  // Work with invalidations around it, by processes that die of it.
+  {
+    faults: { rate: 0.06, crashes: true },
+    habits: (random) => ({
+      ...only(random, ['a', 'b', 'e', 'f'], { load: 40, get: 10, around: 30, tag: 4, delete: 4 }),
+      grace: random.chance(0.3),
+    }),
+  },
+  // Entries that are served after their time.
+  {
+    faults: { rate: 0.06, timeJumps: true },
+    habits: (random) => ({
+      ...only(random, ['a', 'b', 'e', 'f'], { load: 60, get: 10, delete: 8, tag: 8, pattern: 8, around: 4 }),
+      grace: true,
+    }),
+  },
+  // Versions: whoever is acknowledged stays, while its entry does – so nothing here takes it away.
+  {
+    faults: { evictions: false, clockLoss: false, timeJumps: false, lostAnswers: false, crashes: false },
+    habits: (random) => only(random, ['v'], { load: 20, get: 10, set: 40 }),
+  },
   // Crowds at one key.
   { habits: (random) => only(random, [random.pick(['a', 'b', 'e'])], { load: 50, delete: 8, tag: 8, clear: 4 }) },
 ]
@@ -122,10 +153,12 @@ function anything(random: SeededRandom): Habits {
     set: maybe(15),
     touch: maybe(3),
     clear: random.chance(0.3) ? 10 : 0,
+    pattern: random.chance(0.3) ? 10 : 0,
+    around: random.chance(0.3) ? 10 : 0,
   }
-  weights[random.pick(['delete', 'tag', 'set', 'clear'] as const)] ||= 15
-  const rows = some(random, CATALOGUE, random.pick([1, 1, 2, 3, CATALOGUE.length]))
-  return { rows, tags: some(random, TAGS, random.pick([1, 2, 3])), weights }
+  weights[random.pick(['delete', 'tag', 'set', 'clear', 'pattern', 'around'] as const)] ||= 15
+  const rows = some(random, UNVERSIONED, random.pick([1, 1, 2, 3, UNVERSIONED.length]))
+  return { rows, tags: some(random, TAGS, random.pick([1, 2, 3])), weights, grace: random.chance(0.3) }
 }
 
 function only(random: SeededRandom, keys: readonly string[], weights: Partial<Record<Habit, number>>): Habits {
@@ -144,13 +177,26 @@ async function atRest(world: World, model: Model): Promise<void> {
   const rows = CATALOGUE.filter(({ from }) => from === undefined)
   const names = rows.map(({ name }) => name)
   const readAll = async (read: (process: World['processes'][number]) => Promise<unknown[]>): Promise<void> => {
-    for (const process of world.processes) model.reading(names, process.name)(await read(process))
+    for (const process of world.alive) model.reading(names, process.name)(await read(process))
   }
   await readAll(({ cache }) => cache.getMany(names))
   await model.invalidates('delete all', rows, () => world.processes[0]!.cache.delete(names))
   await readAll(({ cache }) => Promise.all(names.map((key) => cache.getOrSet(key, () => model.value(key)))))
   await readAll(({ cache }) => cache.getMany(names))
+  await holdsAreFinished(world, model, names)
 }
+
+/** What owners have left behind expires, and whoever sees it finishes it (R13). */
+async function holdsAreFinished(world: World, model: Model, names: readonly string[]): Promise<void> {
+  for (let looks = 0; looks < 5 && world.space.tagClock.holds().length > 0; looks++) {
+    world.clock.advance(31_000)
+    for (const { cache } of world.alive) await cache.getMany(names)
+  }
+  for (const { owner, kind, name } of world.space.tagClock.holds())
+    model.fail(`${owner} holds the ${kind} ${name} for ever`)
+}
+
+const UNVERSIONED = CATALOGUE.filter(({ versioned }) => versioned === undefined)
 
 const NO_HABITS: Readonly<Record<Habit, number>> = {
   load: 0,
@@ -162,5 +208,7 @@ const NO_HABITS: Readonly<Record<Habit, number>> = {
   set: 0,
   touch: 0,
   clear: 0,
+  pattern: 0,
+  around: 0,
 }
 const LAST_STEPS = 400

@@ -40,11 +40,28 @@ export class World {
     this.processes = Array.from({ length: processes }, (_, i) => new Process(`P${i + 1}`, this, this.hub))
   }
 
+  /** The processes that have not died. */
+  get alive(): Process[] {
+    return this.processes.filter((process) => process.isAlive)
+  }
+
+  /** Whether all of it is held by members that stand in the store at this moment, expired or not, whoever placed them. */
+  isHeld({ keys = [], tags = [] }: { keys?: readonly string[]; tags?: readonly string[] }): boolean {
+    const holds = this.space.tagClock.holds()
+    const held = (kind: 'key' | 'tag') => (name: string) =>
+      holds.some((hold) => hold.kind === kind && hold.name === name)
+    return keys.every(held('key')) && tags.every(held('tag'))
+  }
+
   /** A point at which a client or a loader waits for its turn. */
   turn(who: string, label: string): Promise<void> {
     return new Promise((resolve) => {
+      const owner = this.processes.find(({ name }) => who.startsWith(`${name}.`))
+      // Nothing goes on in a process that has died.
+      if (owner?.isAlive === false) return
       const move: Move = {
         way: who,
+        owner,
         go: () => {
           this.paused = this.paused.filter((other) => other !== move)
           this.note(() => `${who} ${label}`)
@@ -62,6 +79,12 @@ export class World {
 
   count(kind: string, times = 1): void {
     this.happened[kind] = (this.happened[kind] ?? 0) + times
+  }
+
+  /** From here on it does nothing; what it had sent may still arrive. */
+  private kill(process: Process): void {
+    process.die(this.random.chance(0.5))
+    this.paused = this.paused.filter(({ owner }) => owner !== process)
   }
 
   /** Runs until `work` has ended; nothing to do and nothing to wait for is a hang. */
@@ -93,7 +116,7 @@ export class World {
   }
 
   private step(): boolean {
-    const moves = [...this.processes.flatMap((process) => process.moves(this.faults)), ...this.paused]
+    const moves: Move[] = [...this.processes.flatMap((process) => process.moves(this.faults)), ...this.paused]
     if (moves.length === 0) return false
     if (this.fault()) return true
     this.draw(moves).go()
@@ -128,7 +151,10 @@ export class World {
     kind(faults.evictions, 'an entry is evicted', () => dropEntry(space, random))
     kind(faults.evictions, 'a lease is evicted', () => dropLease(space, random))
     kind(faults.timeJumps, 'time passes', () => this.clock.advance(random.pick([5, 200, 1_100, 3_100, 40_000])))
-    const process = random.pick(this.processes)
+    const process = random.pick(this.alive)
+    // The first one lives, and sees to the end what the others leave behind.
+    const busy = this.alive.slice(1).filter(({ unfinished }) => unfinished > 0)
+    kind(faults.crashes && busy.length > 0, 'a process dies', () => this.kill(random.pick(busy)))
     kind(faults.lostAnswers && process.waiting.length > 0, 'an answer is lost', () => process.loseAnswer())
     if (kinds.length === 0) return false
     random.pick(kinds)()
@@ -139,6 +165,8 @@ export class World {
 /** Something that can happen next. */
 interface Move {
   readonly way: string
+  /** Whose client or loader goes on. */
+  readonly owner?: Process | undefined
   readonly go: () => void
 }
 
@@ -152,6 +180,8 @@ export interface Faults {
   evictions: boolean
   timeJumps: boolean
   lostAnswers: boolean
+  /** Processes die between a commit and its invalidation. */
+  crashes: boolean
   /** Copies of acquires, and replies that overtake each other. */
   disorder: boolean
   /** Rows of a delta: beyond it the reply is cut and says so. */
@@ -164,6 +194,7 @@ export const CALM: Faults = {
   evictions: false,
   timeJumps: false,
   lostAnswers: false,
+  crashes: false,
   disorder: false,
   deltaLimit: 1_200,
 }
@@ -173,19 +204,25 @@ export class Process {
   readonly cache: RedisCacheService
   /** Calls whose callers wait; those that were given up and have not arrived stay on the way. */
   waiting: StoreCall[] = []
+  isAlive = true
+  /** How many of its clients have committed what they have not yet invalidated. */
+  unfinished = 0
+  readonly died: Promise<void>
   private onTheWay: StoreCall[] = []
   private wakes: (string | null)[] = []
   private listeners = new Set<(key: string | null) => void>()
   private readonly asked = new Map<StoreCall, number | null>()
+  private hasDied!: () => void
 
   constructor(
     readonly name: string,
     private readonly world: World,
     hub: MemoryHub,
   ) {
+    this.died = new Promise((resolve) => (this.hasDied = resolve))
     const inner: CacheStore = new MemoryCacheStore(hub)
     inner.wakes.listen((key) => {
-      if (this.wakes.at(-1) !== key) this.wakes.push(key)
+      if (this.isAlive && this.wakes.at(-1) !== key) this.wakes.push(key)
     })
     const wakes: WakeSource = {
       live: true,
@@ -226,7 +263,17 @@ export class Process {
     call.giveUp()
   }
 
+  /** Nobody hears the answers any more. @param unsent what has not arrived never does */
+  die(unsent: boolean): void {
+    this.isAlive = false
+    this.waiting = []
+    this.wakes = []
+    if (unsent) this.onTheWay = []
+    this.hasDied()
+  }
+
   private send(call: StoreCall): void {
+    if (!this.isAlive) return
     this.world.note(() => `${this.name} sends ${call.operation} ${describe(call.args)}`)
     this.onTheWay.push(call)
     this.waiting.push(call)
