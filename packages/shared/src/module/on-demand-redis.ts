@@ -7,7 +7,16 @@ import { RedisConnection, type RedisLogger } from '../redis/connection.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import type { Keyspace } from '../redis/keyspace.js'
 import type { RedisConnectionOptions } from '../redis/options.js'
-import type { Executed, RedisCommand, Shard, ShardSession, Topology } from '../redis/topology.js'
+import type {
+  Executed,
+  Layout,
+  RedisCommand,
+  Shard,
+  ShardSession,
+  Topology,
+  Unit,
+  UnitOutcome,
+} from '../redis/topology.js'
 
 /** What a connection takes from its surroundings. */
 export interface RedisSurroundings {
@@ -38,7 +47,8 @@ export class OnDemandRedis {
     this.connection = new RedisConnection(options, { clock, random, logger })
     this.wakes = new RedisWakes(this.connection, keyspace, (message) => logger.warn(message), clock, random)
     const topology = new WaitingTopology(this.connection, () => this.start())
-    this.store = new RedisCacheStore(topology, keyspace, this.wakes, this.connection.commandTimeoutMs, random, clock)
+    const { commandTimeoutMs: deadlineMs } = this.connection
+    this.store = new RedisCacheStore(topology, keyspace, this.wakes, { deadlineMs, random, clock })
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
@@ -73,26 +83,45 @@ export class OnDemandRedis {
   }
 }
 
-/** Shards whose first commands wait until a connection was tried. */
+/** A topology whose first commands wait until a connection was tried. */
 class WaitingTopology implements Topology {
+  readonly sharded: boolean
   private readonly waiting = new Map<Shard, WaitingShard>()
+  private attempted = false
 
   constructor(
     private readonly topology: Topology,
-    private readonly tried: () => Promise<void>,
-  ) {}
+    private readonly attempt: () => Promise<void>,
+  ) {
+    this.sharded = topology.sharded
+  }
 
-  shardOf(key: string): Shard {
-    return this.wrap(this.topology.shardOf(key))
+  /** On a Cluster none is known before {@link layout} or the first {@link exec}. */
+  shardOf(key: string): Shard | undefined {
+    const shard = this.topology.shardOf(key)
+    return shard && this.wrap(shard)
   }
 
   shards(): readonly Shard[] {
     return this.topology.shards().map((shard) => this.wrap(shard))
   }
 
+  exec(units: readonly Unit[]): Promise<readonly UnitOutcome[]> {
+    return this.attempted ? this.topology.exec(units) : this.tried().then(() => this.topology.exec(units))
+  }
+
+  layout(): Promise<Layout> {
+    return this.attempted ? this.topology.layout() : this.tried().then(() => this.topology.layout())
+  }
+
+  private readonly tried = async (): Promise<void> => {
+    await this.attempt()
+    this.attempted = true
+  }
+
   private wrap(shard: Shard): Shard {
     // One that has a session was tried.
-    if (shard.session !== undefined) return shard
+    if (this.attempted || shard.session !== undefined) return shard
     let waiting = this.waiting.get(shard)
     if (waiting === undefined) this.waiting.set(shard, (waiting = new WaitingShard(shard, this.tried)))
     return waiting

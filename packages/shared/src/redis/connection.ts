@@ -1,13 +1,16 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
-import { givenPort, type IoredisPort, ownedPort } from './adapters/ioredis.js'
-import type { RedisClientLike, RedisPort } from './client.js'
-import { mendOf, RedisUnavailableError } from './errors.js'
-import { redisConnected, redisLost } from './events.js'
-import { MasterWatch } from './master-watch.js'
+import { givenPort, type IoredisEnvironment, type IoredisPort, ownedPort, sentinelId } from './adapters/ioredis.js'
+import { clusterTools, givenCluster } from './adapters/ioredis-cluster.js'
+import type { RedisClientLike } from './client.js'
+import { ClusterServers, type ClusterTools } from './cluster-servers.js'
 import { type RedisConnectionOptions, type ResolvedRedisOptions, resolveOptions } from './options.js'
-import { RedisShard } from './shard.js'
-import type { Shard, ShardSession, Topology } from './topology.js'
+import { Outages, type RedisLogger, unavailable } from './outages.js'
+import type { Door, Master, Servers, ServersEvents } from './servers.js'
+import { SingleServer } from './single-server.js'
+import type { Layout, Shard, ShardSession, Topology, Unit, UnitOutcome } from './topology.js'
+
+export type { RedisLogger } from './outages.js'
 
 /**
  * A connection to Redis: opened lazily, kept for ever, with a deadline on every command. Nothing here throws because Redis is away; what
@@ -23,55 +26,64 @@ export class RedisConnection implements Topology {
   /** How long an answer is waited for, in ms: the option `commandTimeout`. */
   readonly commandTimeoutMs: number
 
-  private readonly options: ResolvedRedisOptions
+  /** See {@link Topology.sharded}. */
+  readonly sharded: boolean
+
   private readonly clock: Clock
-  private readonly random: RandomSource
-  private readonly logger: RedisLogger
-  private readonly shard: RedisShard
+  private readonly servers: Servers
+  private readonly outages: Outages
   private readonly sessionListeners = new Set<(session: ShardSession | undefined) => void>()
+  private readonly moveListeners = new Set<(reason: string) => void>()
   private readonly waiting = new Set<Waiting>()
   private opening: Promise<void> | undefined
-  private port: IoredisPort | undefined
-  private watch: MasterWatch | undefined
-  private outage: Outage | undefined
   private closed = false
 
   /** @throws ConfigurationError, InvalidDurationError for options that can't be used */
   constructor(options: RedisConnectionOptions = {}, environment: RedisEnvironment = {}) {
-    this.options = resolveOptions(options)
+    const resolved = resolveOptions(options)
     this.clock = environment.clock ?? systemClock
-    this.random = environment.random ?? systemRandom
-    this.logger = environment.logger ?? WARNINGS
-    this.commandTimeoutMs = this.options.commandTimeoutMs
-    const { client, address } = this.options
-    // A client that can't be used is refused now, not at the first command.
-    if (client !== undefined) this.port = givenPort(client, { clock: this.clock })
-    this.shard = new RedisShard(this.port?.id ?? `${address.host}:${address.port}`, this.clock, this.commandTimeoutMs)
+    this.outages = new Outages(this.clock, environment.logger ?? WARNINGS)
+    this.commandTimeoutMs = resolved.commandTimeoutMs
+    this.servers = serversOf(
+      resolved,
+      { clock: this.clock, random: environment.random ?? systemRandom },
+      {
+        session: (session) => this.tellSession(session),
+        moved: (reason) => this.tellMoved(reason),
+        up: (id, version) => this.up(id, version),
+        down: (id, cause) => this.down(id, cause),
+        gone: (id) => this.outages.gone(id),
+      },
+    )
+    this.sharded = this.servers.sharded
   }
 
-  /** `host:port` or the socket path. */
+  /** `host:port` or the socket path; of a Cluster the first of its `nodes`; with Sentinels the name of the master. */
   get id(): string {
-    return this.shard.id
+    return this.servers.id
   }
 
   get status(): RedisStatus {
     if (this.closed) return 'closed'
-    if (this.shard.session !== undefined) return this.shard.circuit === 'closed' ? 'ready' : 'unavailable'
-    if (this.outage !== undefined) return 'unavailable'
+    const { state } = this.servers
+    if (state !== 'connecting') return state
+    if (this.outages.any) return 'unavailable'
     return this.opening === undefined ? 'idle' : 'connecting'
   }
 
   /**
-   * The raw ioredis client, for commands that the toolkit does not have. It has no offline queue and knows nothing of our deadline.
-   * Undefined before {@link connect} has resolved, unless you gave it.
+   * The raw ioredis client, for commands that the toolkit does not have. It has no offline queue and knows nothing of our deadline. Undefined
+   * before {@link connect} has resolved, unless you gave it.
+   *
+   * With `cluster` it is an ioredis Cluster with its usual options, that connects at its first command; the toolkit itself does not use it.
    */
   get client(): RedisClientLike | undefined {
-    return this.port?.client
+    return this.servers.client
   }
 
   /** Begins to connect, and goes on trying until {@link close}. Resolves at once, connected or not. @throws MissingPeerError no ioredis */
   connect(): Promise<void> {
-    this.opening ??= this.open()
+    this.opening ??= this.servers.open()
     return this.opening
   }
 
@@ -82,11 +94,11 @@ export class RedisConnection implements Topology {
   async ready(): Promise<void> {
     await this.connect()
     if (this.status === 'ready') return
-    if (this.closed) throw this.unavailable(new Error('it was closed'))
+    if (this.closed) throw unavailable(this.id, new Error('it was closed'))
     await new Promise<void>((resolve, reject) => {
       const waiting: Waiting = {
         resolve: () => done(resolve),
-        reject: (cause) => done(() => reject(this.unavailable(cause))),
+        reject: (cause) => done(() => reject(unavailable(this.id, cause))),
       }
       const timer = this.clock.timer(READY_TIMEOUT_MS, () =>
         waiting.reject(new Error(`no answer within ${READY_TIMEOUT_MS} ms`)),
@@ -100,23 +112,48 @@ export class RedisConnection implements Topology {
     })
   }
 
-  shardOf(_key: string): Shard {
-    return this.shard
+  shardOf(key: string): Shard | undefined {
+    return this.servers.shardOf(key)
   }
 
   shards(): readonly Shard[] {
-    return [this.shard]
+    return this.servers.shards()
   }
 
-  /** Each master with the client that leads to it: what tracking sessions and subscribers are opened on. Empty before {@link connect}. */
-  masters(): readonly { readonly port: RedisPort; readonly shard: Shard }[] {
-    return this.port === undefined ? [] : [{ port: this.port, shard: this.shard }]
+  exec(units: readonly Unit[]): Promise<readonly UnitOutcome[]> {
+    return this.servers.exec(units)
   }
 
-  /** Calls back when a session begins, ends (undefined), or has another epoch (R16, R20). Answers the way to stop. */
+  layout(): Promise<Layout> {
+    return this.servers.layout()
+  }
+
+  /**
+   * Each master with the door to it: what tracking sessions are opened on. The same array as long as the masters are the same; empty before
+   * {@link connect}.
+   */
+  masters(): readonly Master[] {
+    return this.servers.masters()
+  }
+
+  /** Where a `Subscriber` opens its connection: at the master, on a Cluster at any of them. */
+  get door(): Door {
+    return {
+      id: this.id,
+      dedicated: (options) => this.servers.door.dedicated(options),
+    }
+  }
+
+  /** Calls back when a session of a master begins, ends (undefined), or has another epoch (R16, R20). Answers the way to stop. */
   onSession(listener: (session: ShardSession | undefined) => void): () => void {
     this.sessionListeners.add(listener)
     return () => this.sessionListeners.delete(listener)
+  }
+
+  /** Calls back when masters came or went or slots are elsewhere (R20); {@link masters} tells the news already. Answers the way to stop. */
+  onMoved(listener: (reason: string) => void): () => void {
+    this.moveListeners.add(listener)
+    return () => this.moveListeners.delete(listener)
   }
 
   /** Ends the connection; a client that you gave stays open. What is under way rejects. Nothing is left that keeps the process alive. */
@@ -124,14 +161,9 @@ export class RedisConnection implements Topology {
     if (this.closed) return
     this.closed = true
     for (const waiting of this.waiting) waiting.reject(new Error('it was closed'))
-    this.watch?.stop()
-    // A client that is still being made would otherwise be left open.
-    await this.opening?.catch(() => undefined)
-    await this.port?.close()
-    const had = this.shard.session !== undefined
-    this.shard.close()
-    if (had) this.tellSession(undefined)
+    await this.servers.close()
     this.sessionListeners.clear()
+    this.moveListeners.clear()
   }
 
   /** For `util.inspect` and so `console.log`: the options may hold a password. */
@@ -139,65 +171,27 @@ export class RedisConnection implements Topology {
     return `RedisConnection { ${this.id}, ${this.status} }`
   }
 
-  private async open(): Promise<void> {
-    this.port ??= await ownedPort(this.options.address, { clock: this.clock, random: this.random })
-    if (this.closed) return
-    this.watch = new MasterWatch(this.port, this.shard, this.clock, {
-      session: (session) => this.tellSession(session),
-      up: (version) => this.up(version),
-      down: (cause) => this.down(cause),
-    })
-    this.watch.start()
+  private up(id: string, version: string | undefined): void {
+    this.outages.up(id, version)
+    if (this.waiting.size > 0 && this.status === 'ready') for (const waiting of this.waiting) waiting.resolve()
   }
 
-  private up(version: string | undefined): void {
-    const { outage } = this
-    this.outage = undefined
-    if (outage !== undefined) {
-      const awayMs = Math.round(this.clock.mono() - outage.since)
-      this.logger.log(`Redis at ${this.id} is back after ${awayMs} ms`)
-      redisConnected.publish(() => ({ id: this.id, awayMs }))
-    } else if (version !== undefined) {
-      this.logger.debug(`Connected to ${version} at ${this.id}`)
-      redisConnected.publish(() => ({ id: this.id, awayMs: undefined }))
-    }
-    for (const waiting of this.waiting) waiting.resolve()
-  }
-
-  private down(cause: Error): void {
-    if (this.outage === undefined) {
-      this.outage = { since: this.clock.mono(), told: new Set() }
-      redisLost.publish(() => ({ id: this.id, cause }))
-    }
-    // Each fact once an outage: the server is away, and later perhaps that it is back but refuses the password.
-    const fact = mendOf(cause) || cause.name
-    if (!this.outage.told.has(fact)) {
-      this.outage.told.add(fact)
-      this.logger.warn(`${this.unavailable(cause).message}. Carrying on without it; it is tried again all the time`)
-    }
-    for (const waiting of this.waiting) waiting.reject(cause)
+  private down(id: string, cause: Error): void {
+    this.outages.down(id, cause)
+    for (const waiting of this.waiting) waiting.reject(unavailable(id, cause))
   }
 
   private tellSession(session: ShardSession | undefined): void {
     for (const listener of this.sessionListeners) listener(session)
   }
 
-  private unavailable(cause: Error): RedisUnavailableError {
-    return cause instanceof RedisUnavailableError
-      ? cause
-      : new RedisUnavailableError(this.id, 'not-connected', { cause })
+  private tellMoved(reason: string): void {
+    for (const listener of this.moveListeners) listener(reason)
   }
 }
 
 /** `idle` before the first use; `unavailable` while commands fail; it becomes `ready` again by itself. */
 export type RedisStatus = 'idle' | 'connecting' | 'ready' | 'unavailable' | 'closed'
-
-/** Where a connection reports; a Nest `Logger` fits. Each fact is told once an outage; no message holds a password or a value. */
-export interface RedisLogger {
-  warn(message: string): void
-  log(message: string): void
-  debug(message: string): void
-}
 
 /** What a connection takes from its surroundings; tests inject their own. */
 export interface RedisEnvironment {
@@ -212,15 +206,32 @@ interface Waiting {
   reject(cause: Error): void
 }
 
-interface Outage {
-  readonly since: number
-  readonly told: Set<string>
-}
-
 const READY_TIMEOUT_MS = 10_000
 
 const WARNINGS: RedisLogger = {
   warn: (message) => process.emitWarning(message, 'VextrusRedisWarning'),
   log: () => undefined,
   debug: () => undefined,
+}
+
+/** The servers that the options name. @throws ConfigurationError a given client can't be worked with */
+function serversOf(
+  options: ResolvedRedisOptions,
+  environment: Required<IoredisEnvironment>,
+  on: ServersEvents,
+): Servers {
+  const { client, address, sentinels, commandTimeoutMs: timeoutMs } = options
+  // A client that can't be used is refused now, not at the first command.
+  const given = client?.isCluster === true ? givenCluster(client) : undefined
+  const cluster = given ?? options.cluster
+  if (cluster !== undefined) {
+    const makeTools = (): Promise<ClusterTools> => clusterTools(cluster, environment)
+    const { seeds, natMap } = cluster
+    return new ClusterServers({ ...environment, seeds, natMap, timeoutMs, client: given && client, makeTools }, on)
+  }
+  const port = client === undefined ? undefined : givenPort(client, environment)
+  const makePort = (): Promise<IoredisPort> => ownedPort({ ...address, sentinels }, environment)
+  const name = sentinels === undefined ? `${address.host}:${address.port}` : sentinelId(sentinels.name)
+  const movable = sentinels !== undefined
+  return new SingleServer(name, port, { clock: environment.clock, timeoutMs, movable, makePort }, on)
 }

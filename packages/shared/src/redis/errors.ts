@@ -1,7 +1,7 @@
 import { VextrusError } from '../kernel/errors.js'
 
 /** Why no answer came. */
-export type UnavailableReason = 'not-connected' | 'lost' | 'deadline' | 'circuit-open'
+export type UnavailableReason = 'not-connected' | 'lost' | 'deadline' | 'circuit-open' | 'redirected'
 
 /**
  * No answer came from Redis, or none was waited for. After `lost` and `deadline` the commands may or may not have run.
@@ -48,9 +48,22 @@ export class RedisVersionError extends VextrusError {
 /** The server is a replica, where writes fail and reads are old. Code `REDIS_ROLE`. */
 export class RedisRoleError extends VextrusError {
   constructor(id: string, role: string) {
-    super(`Redis at ${id} has the role ${role}, not master: point \`host\` and \`port\`, or \`url\`, at the master`, {
-      code: 'REDIS_ROLE',
-    })
+    super(
+      `Redis at ${id} has the role ${role}, not master: point \`host\` and \`port\`, or \`url\`, at the master. ` +
+        'With `sentinels` or `cluster` the new master is found by itself',
+      { code: 'REDIS_ROLE' },
+    )
+  }
+}
+
+/** The server is a node of a Cluster, and holds only some of the keys. Code `REDIS_MODE`. */
+export class RedisModeError extends VextrusError {
+  constructor(id: string) {
+    super(
+      `Redis at ${id} is a node of a Cluster: give \`cluster: { nodes }\` in place of \`host\`, \`port\` and \`url\`, or an ioredis Cluster ` +
+        'as `client`',
+      { code: 'REDIS_MODE' },
+    )
   }
 }
 
@@ -66,6 +79,8 @@ function unavailableMessage(id: string, reason: UnavailableReason, timeoutMs?: n
       return `Redis at ${id} did not answer within ${timeoutMs} ms. If the server is healthy but slow, raise \`commandTimeout\``
     case 'circuit-open':
       return `Redis at ${id} did not answer several times in a row (\`commandTimeout\` is ${timeoutMs} ms); until it answers, commands fail at once`
+    case 'redirected':
+      return `Redis at ${id} sends elsewhere again and again: the nodes of the Cluster do not agree yet who serves the key`
   }
 }
 
@@ -85,6 +100,15 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
     /NOPERM/,
     'The ACL user of `username` needs the keys and channels that begin with the word of `keyPrefix`, `&__redis__:invalidate`, and the command named here',
   ],
+  [
+    /sentinel/i,
+    'Check `sentinels`: `nodes`, `name`, and its `password` and `tls`, and that the Sentinels know a master',
+  ],
+  [
+    /cluster support disabled/i,
+    'The server is no node of a Cluster: give `host` and `port`, or `url`, in place of `cluster`',
+  ],
+  [/Cluster|slots/, 'Check `cluster.nodes`, and that `CLUSTER INFO` says `cluster_state:ok`'],
   [/DB index/i, 'Check `db`: the server has no such database'],
   [
     /SSL|TLS|CERT|certificate|self.signed|during the handshake/i,

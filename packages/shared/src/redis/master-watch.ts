@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../kernel/clock.js'
 import { VextrusError } from '../kernel/errors.js'
 import type { RawCommand, RedisPort } from './client.js'
-import { RedisRoleError, RedisUnavailableError, RedisVersionError } from './errors.js'
+import { RedisModeError, RedisRoleError, RedisUnavailableError, RedisVersionError } from './errors.js'
 import { HANDSHAKE, HEARTBEAT, readGreeting, readServerInfo } from './server-info.js'
 import type { RedisShard } from './shard.js'
 import type { RedisReply, ShardSession } from './topology.js'
@@ -11,8 +11,9 @@ import type { RedisReply, ShardSession } from './topology.js'
  *
  * A connection is opened for commands only after its server has said its version, its role and its replication id (R16). From then on a
  * heartbeat every 500 ms asks for role, replication id and time again: a master that was demoted is left within one heartbeat, a changed
- * replication id is another epoch. A heartbeat is also the probe of an open circuit, and after ten without an answer the connection counts
- * as dead and an owned one is made anew: a peer that vanished without a word would otherwise be waited for as long as TCP resends.
+ * replication id is another epoch. A heartbeat is also the probe of an open circuit, and after ten without an answer (four under
+ * Sentinels) the connection counts as dead and an owned one is made anew: a peer that vanished without a word would otherwise be waited for as
+ * long as TCP resends.
  */
 export class MasterWatch {
   private timer: Timer | undefined
@@ -23,13 +24,19 @@ export class MasterWatch {
   /** The server of this connection can't be used, and will not change while the connection lives. */
   private refused = false
   private lastAnswerAt = 0
+  private readonly movable: boolean
+  private readonly inCluster: boolean
 
   constructor(
     private readonly port: RedisPort,
     private readonly shard: RedisShard,
     private readonly clock: Clock,
     private readonly on: MasterEvents,
-  ) {}
+    { movable = false, inCluster = false }: MasterWatchOptions = {},
+  ) {
+    this.movable = movable
+    this.inCluster = inCluster
+  }
 
   start(): void {
     this.shard.attach(this.port)
@@ -68,22 +75,28 @@ export class MasterWatch {
     this.shard.end(cause)
     if (had) this.on.session(undefined)
     this.on.down(cause)
+    // Another server is the master now: the next connection leads to it.
+    if (this.movable && cause instanceof RedisRoleError) this.port.reset()
   }
 
   private readonly beat = (): void => {
     this.timer = this.clock.timer(HEARTBEAT_MS, this.beat)
     const { session, timeoutMs } = this.shard
     if (!this.port.ready || this.refused) return
-    if (this.clock.mono() - this.lastAnswerAt > Math.max(SILENCE_MS, 3 * timeoutMs)) this.port.reset()
+    if (this.clock.mono() - this.lastAnswerAt > this.silenceMs(timeoutMs)) this.port.reset()
     else if (!this.asking) void (session === undefined ? this.greet() : this.check(session))
   }
 
+  private silenceMs(timeoutMs: number): number {
+    return Math.max(this.movable ? MOVABLE_SILENCE_MS : SILENCE_MS, 3 * timeoutMs)
+  }
+
   private async greet(): Promise<void> {
-    const outcome = await this.ask(HANDSHAKE, (replies) => readGreeting(this.port.id, replies))
+    const outcome = await this.ask(HANDSHAKE, (replies) => readGreeting(this.port.id, replies, this.inCluster))
     if (outcome === undefined) return
     const { value: greeting, failure } = outcome
     if (greeting === undefined) {
-      this.refused = failure instanceof RedisVersionError
+      this.refused = failure instanceof RedisVersionError || failure instanceof RedisModeError
       return this.end(failure)
     }
     this.shard.noteTime(greeting.timeMs)
@@ -133,6 +146,13 @@ export class MasterWatch {
   }
 }
 
+export interface MasterWatchOptions {
+  /** Somebody else decides which server is the master, and a new connection goes to that one. @default false */
+  readonly movable?: boolean
+  /** The server may be a node of a Cluster: the slots are followed. @default false */
+  readonly inCluster?: boolean
+}
+
 /** What a {@link MasterWatch} tells. `up` and `down` are told again and again while it lasts. */
 export interface MasterEvents {
   /** Commands may go out, on this session; undefined: they may not. Also told when the epoch changes. */
@@ -148,3 +168,5 @@ type Outcome<T> =
 
 const HEARTBEAT_MS = 500
 const SILENCE_MS = 10 * HEARTBEAT_MS
+/** Where a failover may have happened, waiting any longer for the old master is of no use. */
+const MOVABLE_SILENCE_MS = 4 * HEARTBEAT_MS

@@ -1,9 +1,19 @@
 import { type Duration, durationToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RedisClientLike } from './client.js'
+import {
+  type ClusterOptions,
+  type ClusterSettings,
+  resolveCluster,
+  resolveSentinels,
+  type ResolvedSentinels,
+  type SentinelOptions,
+} from './node-options.js'
+
+export type { ClusterOptions, SentinelOptions } from './node-options.js'
 
 /**
- * Where Redis is: `host` and `port`, or `url`, or a `client` of your own. Every field also accepts undefined, as environment variables give it.
+ * Where Redis is: `host` and `port`, or `url`, or `sentinels`, or `cluster`, or a `client` of your own. Every field also accepts undefined, as environment variables give it.
  * What contradicts another field is refused with a ConfigurationError that names the option.
  */
 export interface RedisConnectionOptions {
@@ -21,7 +31,14 @@ export interface RedisConnectionOptions {
   readonly tls?: boolean | object | undefined
   /** `redis://[[user]:password@]host[:port][/db]`, or `rediss://…` for TLS; in place of the six fields above. */
   readonly url?: string | undefined
-  /** A `Redis` of ioredis 5.4 or later, or 6, that you open and close; in place of all fields above. It must have no `keyPrefix`. */
+  /** Sentinels that know the master; in place of `host`, `port` and `url`. The other fields above are for the master. */
+  readonly sentinels?: SentinelOptions | undefined
+  /** A Redis Cluster; in place of `host`, `port`, `url` and `sentinels`. The other fields above are for all of its nodes; `db` can only be 0. */
+  readonly cluster?: ClusterOptions | undefined
+  /**
+   * A `Redis` or `Cluster` of ioredis 5.4 or later, or 6, that you open and close; in place of all fields above. It must have no `keyPrefix`. The
+   * toolkit's commands go over the very connection of a `Redis`; of a `Cluster` it takes nodes and options, and makes connections of its own.
+   */
   readonly client?: RedisClientLike | undefined
   /** Further options for the ioredis client that is made, such as `family`, `natMap` or `retryStrategy`. */
   readonly clientOptions?: object | undefined
@@ -40,10 +57,12 @@ export interface RedisAddress {
   readonly clientOptions: object
 }
 
-/** The options as the connection needs them: either a client or an address. */
+/** The options as the connection needs them: a client, or the nodes of a Cluster, or Sentinels or one server with what is in `address`. */
 export interface ResolvedRedisOptions {
   readonly client: RedisClientLike | undefined
   readonly address: RedisAddress
+  readonly sentinels: ResolvedSentinels | undefined
+  readonly cluster: ClusterSettings | undefined
   readonly commandTimeoutMs: number
 }
 
@@ -51,8 +70,12 @@ export interface ResolvedRedisOptions {
 export function resolveOptions(options: RedisConnectionOptions): ResolvedRedisOptions {
   const { client, url } = options
   const commandTimeoutMs = durationToMs(options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS, 'commandTimeout')
-  if (client !== undefined) refuseBeside('client', [...ADDRESS_FIELDS, 'url', 'clientOptions'], options)
-  if (url !== undefined) refuseBeside('url', ADDRESS_FIELDS, options)
+  if (client !== undefined) {
+    refuseBeside('client', [...ADDRESS_FIELDS, 'url', 'sentinels', 'cluster', 'clientOptions'], options)
+  }
+  if (url !== undefined) refuseBeside('url', [...ADDRESS_FIELDS, 'sentinels', 'cluster'], options)
+  if (options.sentinels !== undefined) refuseBeside('sentinels', ['host', 'port', 'cluster'], options)
+  if (options.cluster !== undefined) refuseBeside('cluster', ['host', 'port'], options)
   const { host, port, username, password, db, tls } = url === undefined ? options : parseUrl(url)
   const address: RedisAddress = {
     host: nonEmpty('host', host) ?? 'localhost',
@@ -66,7 +89,9 @@ export function resolveOptions(options: RedisConnectionOptions): ResolvedRedisOp
   if (address.username !== undefined && address.password === undefined) {
     throw new ConfigurationError('username', 'needs `password`')
   }
-  return Object.freeze({ client, address, commandTimeoutMs })
+  const sentinels = options.sentinels === undefined ? undefined : resolveSentinels(options.sentinels)
+  const cluster = options.cluster === undefined ? undefined : resolveCluster(options.cluster, address)
+  return Object.freeze({ client, address, sentinels, cluster, commandTimeoutMs })
 }
 
 const DEFAULT_COMMAND_TIMEOUT_MS = 500
@@ -126,9 +151,12 @@ const REFUSED_CLIENT_OPTIONS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(ADDRESS_FIELDS.map((name) => [name, `give \`${name}\` beside \`clientOptions\``])),
   keyPrefix: 'give `keyPrefix` beside `clientOptions`',
   commandTimeout: 'give `commandTimeout` beside `clientOptions`',
-  sentinels: 'is not supported yet',
-  name: 'is not supported yet',
-  role: 'is not supported yet',
+  sentinels: 'give `sentinels` beside `clientOptions`',
+  name: 'give `sentinels.name` beside `clientOptions`',
+  sentinelUsername: 'give `sentinels.username` beside `clientOptions`',
+  sentinelPassword: 'give `sentinels.password` beside `clientOptions`',
+  sentinelTLS: 'give `sentinels.tls` beside `clientOptions`',
+  role: 'the toolkit works on masters only; leave it out',
   ...Object.fromEntries(
     [
       'lazyConnect',
@@ -142,6 +170,8 @@ const REFUSED_CLIENT_OPTIONS: Readonly<Record<string, string>> = {
       'readOnly',
       'monitor',
       'reconnectOnError',
+      'enableTLSForSentinelMode',
+      'failoverDetector',
     ].map((name) => [name, 'is set by the toolkit, which relies on it; leave it out']),
   ),
 }

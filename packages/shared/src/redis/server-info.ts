@@ -1,5 +1,5 @@
 import type { RawCommand } from './client.js'
-import { RedisReplyError, RedisRoleError, RedisVersionError } from './errors.js'
+import { RedisModeError, RedisReplyError, RedisRoleError, RedisVersionError } from './errors.js'
 import { SCRIPTS } from './scripts.gen.js'
 import type { RedisReply, ShardSession } from './topology.js'
 
@@ -24,10 +24,18 @@ export const HANDSHAKE: readonly RawCommand[] = [
   ...Object.values<{ readonly lua: string }>(SCRIPTS).map(({ lua }) => ({ name: 'SCRIPT', args: ['LOAD', lua] })),
 ]
 
-/** @throws RedisVersionError, RedisRoleError, or the RedisReplyError that stands in the place of an answer */
-export function readGreeting(id: string, [server, replication, time]: readonly RedisReply[]): Greeting {
+/**
+ * @param inCluster the server may be a node of a Cluster
+ * @throws RedisVersionError, RedisModeError, RedisRoleError, or the RedisReplyError that stands in the place of an answer
+ */
+export function readGreeting(
+  id: string,
+  [server, replication, time]: readonly RedisReply[],
+  inCluster = false,
+): Greeting {
   const info = readInfo(server)
   const version = checkVersion(id, info)
+  if (!inCluster && info.get('redis_mode') === 'cluster') throw new RedisModeError(id)
   const runId = info.get('run_id') ?? ''
   return { version, ...readServerInfo(id, runId, [replication, time]) }
 }

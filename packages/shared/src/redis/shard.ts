@@ -38,13 +38,22 @@ export class RedisShard implements Shard {
     return this.breaker.state
   }
 
-  async exec(commands: readonly RedisCommand[]): Promise<Executed> {
+  exec(commands: readonly RedisCommand[]): Promise<Executed> {
+    return this.run(commands, false)
+  }
+
+  /** {@link exec} where a slot is being moved to: each command has its ASKING before it, also one that is sent again. */
+  execAsking(commands: readonly RedisCommand[]): Promise<Executed> {
+    return this.run(commands, true)
+  }
+
+  private async run(commands: readonly RedisCommand[], asking: boolean): Promise<Executed> {
     const { current: session, breaker } = this
     if (session === undefined) throw this.unavailable('not-connected')
     // The heartbeat is the probe that closes it again: no caller waits for a server that may be dead.
     if (breaker.state !== 'closed') throw this.unavailable('circuit-open')
     try {
-      const replies = await this.bounded(this.send(commands, session))
+      const replies = await this.bounded(this.send(commands, session, asking))
       breaker.success()
       return { replies, session }
     } catch (cause) {
@@ -106,25 +115,35 @@ export class RedisShard implements Shard {
     this.deadlines.close()
   }
 
-  private send(commands: readonly RedisCommand[], session: ShardSession): Promise<RedisReply[]> {
-    return commands.some(isScript) ? this.sendScripts(commands, session) : this.write(commands)
+  private send(commands: readonly RedisCommand[], session: ShardSession, asking: boolean): Promise<RedisReply[]> {
+    const write = asking ? this.writeAsking : this.write
+    return commands.some(isScript) ? this.sendScripts(commands, session, write) : write(commands)
   }
 
-  private async sendScripts(commands: readonly RedisCommand[], session: ShardSession): Promise<RedisReply[]> {
-    const replies = await this.write(commands.map(byHash))
+  private async sendScripts(
+    commands: readonly RedisCommand[],
+    session: ShardSession,
+    write: (commands: readonly RawCommand[]) => Promise<RedisReply[]>,
+  ): Promise<RedisReply[]> {
+    const replies = await write(commands.map(byHash))
     const unknown = commands.flatMap((command, i) => (isUnknownScript(command, replies[i]) ? [i] : []))
     if (unknown.length === 0) return replies
     // The port sends on its present connection: that must still be the one on which the others were answered.
     if (this.current !== session) throw this.unavailable('lost')
-    const again = await this.write(unknown.map((i) => inFull(commands[i]!)))
+    const again = await write(unknown.map((i) => inFull(commands[i]!)))
     unknown.forEach((place, i) => {
       replies[place] = again[i]!
     })
     return replies
   }
 
-  private write(commands: readonly RawCommand[]): Promise<RedisReply[]> {
-    return this.port === undefined ? Promise.reject(this.unavailable('not-connected')) : this.port.pipeline(commands)
+  private readonly write = (commands: readonly RawCommand[]): Promise<RedisReply[]> =>
+    this.port === undefined ? Promise.reject(this.unavailable('not-connected')) : this.port.pipeline(commands)
+
+  private readonly writeAsking = async (commands: readonly RawCommand[]): Promise<RedisReply[]> => {
+    const replies = await this.write(commands.flatMap((command) => [ASKING, command]))
+    // Where ASKING itself is refused, its answer says more than that of the command.
+    return commands.map((_, i) => (replies[2 * i] instanceof RedisReplyError ? replies[2 * i]! : replies[2 * i + 1]!))
   }
 
   private bounded<T>(answer: Promise<T>): Promise<T> {
@@ -151,6 +170,8 @@ export class RedisShard implements Shard {
     return new CircuitBreaker(BREAKER, this.clock)
   }
 }
+
+const ASKING: RawCommand = { name: 'ASKING', args: [] }
 
 /** No cool-down: only heartbeats probe, and they have a pace of their own. */
 const BREAKER = { failures: 3, coolDownMs: 0 }

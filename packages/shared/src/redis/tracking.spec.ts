@@ -38,7 +38,7 @@ function data(runId = 'aaaa'): ShardSession {
 }
 
 function sourceOf(...masters: FakeMaster[]): TrackingSource {
-  return new TrackingSource(masters, {
+  return new TrackingSource(() => masters, {
     prefixes: new Keyspace('vextrus:').trackedPrefixes,
     clock,
     random: { float: () => 0.999, int: () => 0, token: () => '' },

@@ -15,25 +15,30 @@ import { TrackingRefusedError, TrackingSession, type TrackingSessionEvents } fro
  * data connection is up, and is the very one that was up when the epoch began; and both talk to the same server process, by `run_id` (R20).
  * Freshness is that of the oldest session, because a key, the tag clock and its clear marker may live on three masters (R18).
  *
+ * Masters come and go on a Cluster. One that is new is covered once its session is; one that is gone takes its session with it.
+ *
  * Whatever breaks one of these conditions ends the epoch. It is not resumed: the next one begins with empty maps, after a new proof from
  * every session. So nothing has to be known about what was missed.
  */
 export class TrackingSource implements InvalidationSource {
   private current = 1
-  private readonly tracked: readonly Tracked[]
+  private tracked: readonly Tracked[] = []
+  /** The masters that `tracked` was made for. */
+  private followed: readonly TrackedMaster[] = []
   private readonly listeners = new Set<InvalidationListener>()
   private warned = false
+  private started = false
 
+  /** @param masters those there are now: the same array as long as they are the same */
   constructor(
-    masters: readonly TrackedMaster[],
+    private readonly masters: () => readonly TrackedMaster[],
     private readonly options: TrackingOptions,
-  ) {
-    this.tracked = masters.map((master) => this.track(master))
-  }
+  ) {}
 
   /** Begins to open the sessions, and keeps on; `live` says when they are up. */
   start(): void {
-    for (const { sessions } of this.tracked) sessions.start()
+    this.started = true
+    this.follow()
   }
 
   get live(): boolean {
@@ -45,6 +50,8 @@ export class TrackingSource implements InvalidationSource {
   }
 
   validFrom(): number {
+    // Masters came or went, and nobody has told yet: not all are covered (R20).
+    if (this.masters() !== this.followed) return -Infinity
     let oldest = Infinity
     for (const { master, sessions, data } of this.tracked) {
       const session = sessions.current
@@ -61,19 +68,33 @@ export class TrackingSource implements InvalidationSource {
 
   /**
    * Ends the epoch (R20). The connection calls this when it has reconnected and knows its server again, and when role, `run_id` or topology
-   * have changed. A session that is waiting for its next attempt makes it now.
+   * have changed: the sessions then follow the masters. One that is waiting for its next attempt makes it now.
    * @param reason for logs and events
    */
   reset(reason: string): void {
+    if (this.started) this.follow()
     this.endEpoch(reason)
     for (const { sessions } of this.tracked) sessions.hurry()
   }
 
   /** Ends every session; nothing is reported afterwards. */
   close(): void {
+    this.started = false
     for (const { sessions } of this.tracked) sessions.stop()
     this.endEpoch('closed')
     this.listeners.clear()
+  }
+
+  /** A session for each master that there is now, and none for others. */
+  private follow(): void {
+    const masters = this.masters()
+    if (masters === this.followed) return
+    const before = new Map(this.tracked.map((tracked) => [tracked.master, tracked]))
+    this.tracked = masters.map((master) => before.get(master) ?? this.track(master))
+    this.followed = masters
+    for (const tracked of this.tracked) before.delete(tracked.master)
+    for (const { sessions } of before.values()) sessions.stop()
+    for (const { sessions } of this.tracked) sessions.start()
   }
 
   private track(master: TrackedMaster): Tracked {

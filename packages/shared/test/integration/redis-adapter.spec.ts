@@ -396,9 +396,7 @@ describe('a given client', () => {
     client.disconnect()
   })
 
-  it('is refused when it is a Cluster, for now, and when it is no ioredis', () => {
-    const cluster = { status: 'wait', isCluster: true, options: {} } as unknown as RedisClientLike
-    expect(() => givenPort(cluster)).toThrow(/client: .*not supported yet/)
+  it('is refused when it is no ioredis', () => {
     expect(() => givenPort({} as RedisClientLike)).toThrow('client: is not a Redis of ioredis')
     expect(() => givenPort(null as unknown as RedisClientLike)).toThrow('client: must be')
   })

@@ -54,7 +54,7 @@ describe('a connection', () => {
     expect(connection.status).toBe('ready')
     expect(connection.id).toBe(`127.0.0.1:${redis.port}`)
 
-    const shard = connection.shardOf('any')
+    const shard = connection.shardOf('any')!
     expect(connection.shards()).toEqual([shard])
     const { replies, session } = await shard.exec([PING, command('ECHO', ['hello'])])
     expect(replies).toEqual(['PONG', 'hello'])
@@ -82,7 +82,7 @@ describe('a connection', () => {
     const { connection } = connect({ url: redis.url })
     await connection.ready()
     const { replies } = await connection
-      .shardOf('s')
+      .shardOf('s')!
       .exec([command('SET', ['s', 'text', 'PX', 5_000]), command('ZADD', ['s', 1, 'm']), command('GET', ['s'])])
     expect(replies[0]).toBe('OK')
     expect(replies[1]).toBeInstanceOf(RedisReplyError)
@@ -99,7 +99,7 @@ describe('a connection', () => {
     const count = defineScript('count', `redis.call('INCR', KEYS[1]) return {KEYS[1], ARGV[1], 'é'}`)
     const run = (): Promise<unknown> =>
       connection
-        .shardOf('n')
+        .shardOf('n')!
         .exec([
           command('INCR', ['n']),
           scriptCommand(count, ['n'], ['x']),
@@ -244,7 +244,7 @@ describe('a connection', () => {
     expect((await refusal(connection.ready())).message).toContain('`db`')
     const third = connect({ url: `${redis.url}/3` }).connection
     await third.ready()
-    await third.shardOf('k').exec([command('SET', ['k', 'v', 'PX', 5_000])])
+    await third.shardOf('k')!.exec([command('SET', ['k', 'v', 'PX', 5_000])])
     expect(await redis.command('EXISTS', 'k')).toBe(0)
   })
 
@@ -253,7 +253,7 @@ describe('a connection', () => {
     await redis.command('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '+ping', '+info', '+time', '+select')
     const { connection } = connect({ host: '127.0.0.1', port: redis.port, username: 'app', password: 'secret' })
     await connection.ready()
-    const { replies } = await connection.shardOf('a').exec([command('GET', ['a'])])
+    const { replies } = await connection.shardOf('a')!.exec([command('GET', ['a'])])
     expect(replies[0]).toMatchObject({ reply: 'NOPERM' })
 
     await redis.command('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '+ping')

@@ -15,7 +15,7 @@ describe('a scan', () => {
     connection = new RedisConnection({ url: server.url }, { logger: { warn() {}, log() {}, debug() {} } })
     await connection.ready()
     await connection
-      .shardOf('')
+      .shardOf('')!
       .exec([...names, 'vextrus:user:1', 'other:product:1'].map((name) => command('SET', [name, '1', 'PX', 60_000])))
   })
   afterAll(async () => {
@@ -25,30 +25,30 @@ describe('a scan', () => {
 
   it('finds every key that matches the glob, in batches', async () => {
     const batches: (readonly string[])[] = []
-    for await (const batch of scan(connection.shardOf(''), 'vextrus:product:*', { count: 100 })) batches.push(batch)
+    for await (const batch of scan(connection.shardOf('')!, 'vextrus:product:*', { count: 100 })) batches.push(batch)
     expect(batches.length).toBeGreaterThan(1)
     expect([...new Set(batches.flat())].sort()).toEqual([...names].sort())
   })
 
   it('yields nothing where nothing matches', async () => {
     const found: unknown[] = []
-    for await (const batch of scan(connection.shardOf(''), 'absent:*')) found.push(batch)
+    for await (const batch of scan(connection.shardOf('')!, 'absent:*')) found.push(batch)
     expect(found).toEqual([])
   })
 
   it('does not survive a reconnect', async () => {
-    const walk = scan(connection.shardOf(''), 'vextrus:*', { count: 10 })
+    const walk = scan(connection.shardOf('')!, 'vextrus:*', { count: 10 })
     expect((await walk.next()).done).toBe(false)
-    const { session } = connection.shardOf('')
+    const { session } = connection.shardOf('')!
     await server.restart()
-    await waitFor('connected anew', () => ![undefined, session].includes(connection.shardOf('').session))
+    await waitFor('connected anew', () => ![undefined, session].includes(connection.shardOf('')!.session))
     await expect(walk.next()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE', reason: 'lost' })
   })
 
   it('rejects while Redis is away', async () => {
     await server.kill()
     await waitFor('lost', () => connection.status !== 'ready')
-    await expect(scan(connection.shardOf(''), '*').next()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' })
+    await expect(scan(connection.shardOf('')!, '*').next()).rejects.toMatchObject({ code: 'REDIS_UNAVAILABLE' })
     await server.restart()
     await waitFor('ready again', () => connection.status === 'ready')
   })

@@ -37,7 +37,7 @@ describe('a connection over TLS', () => {
     const connection = new RedisConnection(options, { logger: { warn() {}, log() {}, debug() {} } })
     try {
       await connection.ready()
-      return (await connection.shardOf('').exec([command('PING', [])])).replies[0]
+      return (await connection.shardOf('')!.exec([command('PING', [])])).replies[0]
     } catch (error) {
       return error
     } finally {

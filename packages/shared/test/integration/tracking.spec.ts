@@ -6,6 +6,7 @@ import { ownedPort } from '../../src/redis/adapters/ioredis.js'
 import type { DedicatedConnection } from '../../src/redis/client.js'
 import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
+import { command } from '../../src/redis/script.js'
 import { TrackingSource } from '../../src/redis/tracking.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -51,7 +52,7 @@ async function open(
   undo.push(() => connection.close())
   await connection.ready()
   const warnings: string[] = []
-  const source = new TrackingSource(connection.masters(), {
+  const source = new TrackingSource(() => connection.masters(), {
     prefixes,
     stalenessMs,
     clock: systemClock,
@@ -137,7 +138,7 @@ describe('a push comes for', () => {
   it('the writes of this very process', async () => {
     const { heard, connection } = await live()
     const [master] = connection.masters()
-    await master?.port.pipeline([{ name: 'SET', args: ['vextrus:mine', '1'] }])
+    await master?.shard.exec([command('SET', ['vextrus:mine', '1'])])
     await waitFor('a push', () => heard.length > 0)
     expect(heard).toEqual(['vextrus:mine'])
   })

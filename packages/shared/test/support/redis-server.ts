@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -33,6 +33,8 @@ export interface RedisServer {
 export interface RedisServerOptions {
   /** More command-line arguments for the server, such as `['--maxmemory', '10mb']`. */
   args?: string[]
+  /** Lines of a configuration file, which the server may rewrite. It stands in the folder. */
+  config?: readonly string[]
   password?: string
   /** Default: a free one. */
   port?: number
@@ -105,11 +107,15 @@ class LocalRedis implements RedisServer {
   }
 
   async start(): Promise<void> {
-    const { password, appendonly, args = [] } = this.options
+    const { password, appendonly, args = [], config } = this.options
+    const file = join(this.dir, 'redis.conf')
+    // Kept at a restart: the server may have written into it.
+    if (config !== undefined && !existsSync(file)) writeFileSync(file, `${config.join('\n')}\n`)
     this.output = ''
     const child = spawn(
       serverBinary(),
       [
+        config === undefined ? [] : [file],
         `--port ${this.port} --bind ${this.host} --appendfsync always`.split(' '),
         ['--dir', this.dir, '--save', '', '--appendonly', appendonly === true ? 'yes' : 'no'],
         password === undefined ? [] : ['--requirepass', password],

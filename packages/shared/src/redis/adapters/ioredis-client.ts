@@ -31,23 +31,49 @@ export interface IoredisOptions {
   readonly replyMapping?: string
   readonly stringNumbers?: boolean
   readonly monitor?: boolean
+  readonly readOnly?: boolean
+  readonly sentinels?: readonly object[]
+  /** What Sentinels call the master. */
+  readonly name?: string
+  /** `slave`: a client of replicas, by Sentinels. */
+  readonly role?: string
+  readonly enableTLSForSentinelMode?: boolean
 }
 
-export type IoredisStream = NodeJS.WritableStream & { cork(): void; uncork(): void; destroy(): void }
+export type IoredisStream = NodeJS.WritableStream & {
+  readonly remoteAddress?: string
+  readonly remotePort?: number
+  cork(): void
+  uncork(): void
+  destroy(): void
+}
 
-/** Makes a client of the ioredis that is installed. @throws MissingPeerError there is none */
-export async function createClient(options: object): Promise<IoredisClient> {
+/** The ioredis that is installed. */
+export interface Ioredis {
+  readonly Redis: new (options: object) => IoredisClient
+  readonly Cluster: new (nodes: readonly object[], options: object) => IoredisCluster
+}
+
+/** What is used of an ioredis `Cluster`. */
+export interface IoredisCluster {
+  readonly isCluster: boolean
+  readonly status: string
+  readonly options: object
+  disconnect(): void
+  on(event: string, listener: (...args: never[]) => void): unknown
+}
+
+/** @throws MissingPeerError there is none */
+export async function loadIoredis(): Promise<Ioredis> {
   let loaded: { readonly default: unknown }
   try {
     loaded = (await import('ioredis')) as { readonly default: unknown }
   } catch (cause) {
     throw new MissingPeerError('ioredis', "driver: 'redis'", cause)
   }
-  const exported = loaded.default as { readonly Redis?: ClientClass } & ClientClass
-  return new (exported.Redis ?? exported)(options)
+  const exported = loaded.default as Partial<Ioredis> & Ioredis['Redis']
+  return { Redis: exported.Redis ?? exported, Cluster: exported.Cluster! }
 }
-
-type ClientClass = new (options: object) => IoredisClient
 
 /**
  * The prototype of the commands that this client makes itself. A client is not told from its class (ioredis mixes EventEmitter's `constructor`
@@ -70,24 +96,30 @@ export function commandPrototypeOf(client: IoredisClient): object | undefined {
 export function acceptClient(given: RedisClientLike): IoredisClient {
   const client = given as unknown as IoredisClient
   if (client === null || typeof client !== 'object') refuse('must be a client of ioredis 5.4 or later')
-  if (client.isCluster === true) refuse('an ioredis Cluster is not supported yet; give a Redis of ioredis')
   const lacking = (['sendCommand', 'call', 'duplicate', 'connect', 'disconnect', 'on', 'off'] as const).find(
     (method) => typeof client[method] !== 'function',
   )
   if (lacking !== undefined) refuse(`is not a Redis of ioredis 5.4 or later: it has no ${lacking}()`)
   if (commandPrototypeOf(client) === undefined) refuse('is not a Redis of ioredis 5.4 or later: its commands differ')
 
-  const { keyPrefix, replyMapping, stringNumbers, monitor } = client.options
-  if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix.length > 0) {
-    refuse('was made with a keyPrefix of its own; make it without, and give `keyPrefix` to the toolkit')
-  }
-  if (replyMapping === 'resp3') refuse("was made with replyMapping: 'resp3'; the toolkit needs 'legacy', the default")
-  if (stringNumbers === true) refuse('was made with stringNumbers: true; the toolkit needs numbers as numbers')
+  checkOptions(client.options)
+  const { role, monitor } = client.options
+  if (role === 'slave') refuse("was made with role: 'slave'; the toolkit needs a master")
   if (monitor === true || client.mode === 'monitor') refuse('is in monitor mode; give a client of its own')
   if (client.mode === 'subscriber') refuse('has subscriptions, and sends no other commands; give a client of its own')
   return client
 }
 
-function refuse(problem: string): never {
+/** What no client may have been made with, neither a `Redis` nor the nodes of a `Cluster`. @throws ConfigurationError */
+export function checkOptions({ keyPrefix, replyMapping, stringNumbers, readOnly }: IoredisOptions): void {
+  if (keyPrefix !== undefined && keyPrefix !== null && keyPrefix.length > 0) {
+    refuse('was made with a keyPrefix of its own; make it without, and give `keyPrefix` to the toolkit')
+  }
+  if (replyMapping === 'resp3') refuse("was made with replyMapping: 'resp3'; the toolkit needs 'legacy', the default")
+  if (stringNumbers === true) refuse('was made with stringNumbers: true; the toolkit needs numbers as numbers')
+  if (readOnly === true) refuse('was made with readOnly: true; the toolkit needs masters')
+}
+
+export function refuse(problem: string): never {
   throw new ConfigurationError('client', problem)
 }

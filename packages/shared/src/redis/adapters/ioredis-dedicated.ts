@@ -8,15 +8,18 @@ import { isReplyError } from './wire-command.js'
 /**
  * One more connection to the server of a client: RESP2, because ioredis drops the pushes that RESP3 sends for tracking, and one-shot: it
  * neither reconnects nor subscribes again, so what it heard has no hidden gaps.
+ * @param there options of the address, where the client's own do not say it
  */
 export function openDedicated(
   parent: IoredisClient,
   id: string,
   clock: Clock,
   { name, connectTimeoutMs }: DedicatedOptions,
+  there: object = {},
 ): Promise<DedicatedConnection> {
   const client = parent.duplicate({
     ...ONE_SHOT,
+    ...there,
     connectionName: name,
     connectTimeout: connectTimeoutMs,
   })

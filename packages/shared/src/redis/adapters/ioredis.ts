@@ -7,9 +7,10 @@ import type { RedisReply } from '../topology.js'
 import {
   acceptClient,
   commandPrototypeOf,
-  createClient,
+  type Ioredis,
   type IoredisClient,
   type IoredisStream,
+  loadIoredis,
 } from './ioredis-client.js'
 import { openDedicated } from './ioredis-dedicated.js'
 import { isReplyError, WireBatch, type WireCommandClass, wireCommandClass, WireWriter } from './wire-command.js'
@@ -22,8 +23,18 @@ export interface IoredisSettings {
   readonly password?: string
   readonly db: number
   readonly tls?: object
+  /** Sentinels that know where the server is; then `host` and `port` say nothing. */
+  readonly sentinels?: SentinelSettings | undefined
   /** Further options of ioredis; those that the toolkit needs otherwise were refused before. */
   readonly clientOptions?: object
+}
+
+export interface SentinelSettings {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  readonly name: string
+  readonly username?: string
+  readonly password?: string
+  readonly tls?: object
 }
 
 /** Time and chance of the adapter; tests inject their own. */
@@ -34,17 +45,25 @@ export interface IoredisEnvironment {
 
 /** A connection of our own, not yet opened. @throws MissingPeerError ioredis is not installed */
 export async function ownedPort(settings: IoredisSettings, environment: IoredisEnvironment = {}): Promise<IoredisPort> {
-  const { clientOptions, ...where } = settings
+  return makePort(await loadIoredis(), settings, environment)
+}
+
+/** {@link ownedPort} with ioredis at hand. */
+export function makePort(
+  ioredis: Ioredis,
+  { clientOptions, sentinels, ...where }: IoredisSettings,
+  environment: IoredisEnvironment,
+): IoredisPort {
   const backoff = new Backoff({ baseMs: 50, capMs: 2_000 }, environment.random ?? systemRandom)
-  const client = await createClient({
-    connectTimeout: CONNECT_TIMEOUT_MS,
+  const client = new ioredis.Redis({
+    connectTimeout: sentinels === undefined ? CONNECT_TIMEOUT_MS : MASTER_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
     retryStrategy: (attempt: number) => {
       if (attempt === 1) backoff.reset()
       return backoff.next()
     },
     ...clientOptions,
-    ...where,
+    ...(sentinels === undefined ? where : { ...where, ...bySentinels(sentinels) }),
     lazyConnect: true,
     // RESP2 replies are what RedisReply describes; ioredis 5 has no other and ignores this.
     protocol: 2,
@@ -54,6 +73,30 @@ export async function ownedPort(settings: IoredisSettings, environment: IoredisE
     maxRetriesPerRequest: 0,
   })
   return new IoredisPort(client, true, environment.clock)
+}
+
+/** ioredis asks the Sentinels in turn at each attempt to connect, and takes no server that is not master. */
+function bySentinels({ nodes, name, username, password, tls }: SentinelSettings): object {
+  return {
+    host: undefined,
+    port: undefined,
+    sentinels: nodes,
+    name,
+    role: 'master',
+    sentinelUsername: username,
+    sentinelPassword: password,
+    sentinelTLS: tls,
+    // `tls` is for the master, as it is without Sentinels.
+    enableTLSForSentinelMode: true,
+    // A Sentinel that was stopped takes the connection and says nothing.
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    sentinelRetryStrategy: (attempt: number) => Math.min(attempt * 50, 500),
+  }
+}
+
+/** What stands for `host:port` where Sentinels say which server it is. */
+export function sentinelId(name: string): string {
+  return `${name} (Sentinel)`
 }
 
 /** The port on a client that belongs to the user. @throws ConfigurationError it can't be worked with */
@@ -69,6 +112,7 @@ export class IoredisPort implements RedisPort {
   /** The socket that is ready, with its database selected. Commands go to this one or nowhere. */
   private stream: IoredisStream | undefined
   private failure: Error | undefined
+  private sentinelFailure: Error | undefined
   private patience: Timer | undefined
 
   constructor(
@@ -76,13 +120,14 @@ export class IoredisPort implements RedisPort {
     private readonly owned: boolean,
     private readonly clock: Clock = systemClock,
   ) {
-    const { path, host, port } = ioredis.options
-    this.id = path ?? `${host ?? 'localhost'}:${port ?? 6379}`
+    const { path, host, port, sentinels, name } = ioredis.options
+    this.id = sentinels ? sentinelId(name ?? '') : (path ?? `${host ?? 'localhost'}:${port ?? 6379}`)
     this.Command = wireCommandClass(commandPrototypeOf(ioredis)!)
     ioredis.on('connect', this.onConnect)
     ioredis.on('ready', this.onReady)
     ioredis.on('close', this.onClose)
     ioredis.on('error', this.onError)
+    ioredis.on('sentinelError', this.onSentinelError)
     if (ioredis.status === 'ready') queueMicrotask(this.onReady)
   }
 
@@ -117,7 +162,15 @@ export class IoredisPort implements RedisPort {
   }
 
   dedicated(options: DedicatedOptions): Promise<DedicatedConnection> {
-    return openDedicated(this.ioredis, this.id, this.clock, options)
+    const { sentinels, tls, enableTLSForSentinelMode } = this.ioredis.options
+    if (!sentinels) return openDedicated(this.ioredis, this.id, this.clock, options)
+    // To the server of this connection: the Sentinels may be naming the next one by now.
+    const { remoteAddress: host, remotePort: port } = this.stream ?? {}
+    if (host === undefined) {
+      return Promise.reject(new RedisUnavailableError(this.id, 'not-connected', { cause: this.failure }))
+    }
+    const there = { sentinels: undefined, host, port, tls: enableTLSForSentinelMode === true ? tls : undefined }
+    return openDedicated(this.ioredis, this.id, this.clock, options, there)
   }
 
   reset(): void {
@@ -134,6 +187,7 @@ export class IoredisPort implements RedisPort {
     this.ioredis.off('connect', this.onConnect)
     this.ioredis.off('ready', this.onReady)
     this.ioredis.off('close', this.onClose)
+    this.ioredis.off('sentinelError', this.onSentinelError)
     if (!this.owned) {
       this.ioredis.off('error', this.onError)
       return
@@ -210,13 +264,25 @@ export class IoredisPort implements RedisPort {
     else if (this.failure === undefined) this.onError(new Error('Connection closed during the handshake'))
   }
 
+  /** One Sentinel had no answer, which is no failure while another has; why the last one had none is told with the failure of all. */
+  private readonly onSentinelError = (error: Error): void => {
+    this.sentinelFailure = error
+  }
+
   private readonly onError = (error: Error): void => {
     this.failure = readable(error, this.ioredis.options.tls !== undefined)
+    if (this.sentinelFailure !== undefined && /sentinels are unreachable/.test(error.message)) {
+      this.failure = new Error(`no Sentinel names a master: ${this.sentinelFailure.message}`, { cause: error })
+    }
+    this.sentinelFailure = undefined
     for (const watcher of this.watchers) watcher.error(this.failure)
   }
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
+/** A master that takes the connection and says nothing is soon replaced by the Sentinels: then the next one is to be asked for. */
+const MASTER_TIMEOUT_MS = 2_000
+const SENTINEL_TIMEOUT_MS = 1_000
 /** How often a server that loads its data is asked whether it has finished. */
 const LOADING_RETRY_MS = 500
 

@@ -1,0 +1,146 @@
+import { freePort, type RedisServer, startRedis } from './redis-server.js'
+import { waitFor } from './wait-for.js'
+
+/** A real master with replicas and Sentinels of a test. */
+export interface RedisSentinels {
+  /** What the Sentinels call the master. */
+  readonly name: string
+  /** The data servers; the first was the master at the start. */
+  readonly servers: readonly RedisServer[]
+  readonly sentinels: readonly RedisServer[]
+  /** `{ host, port }` of every Sentinel. */
+  readonly nodes: readonly { host: string; port: number }[]
+  /** The port of the master, as the Sentinels have it. */
+  masterPort(): Promise<number>
+  master(): Promise<RedisServer>
+  /** Has the Sentinels make another server the master. Resolves when it is. */
+  failover(): Promise<RedisServer>
+  stop(): Promise<void>
+}
+
+export interface RedisSentinelOptions {
+  /** @default 1 */
+  replicas?: number
+  /** @default 3 */
+  sentinels?: number
+  /** Of the data servers. */
+  password?: string
+  /** Of the Sentinels. */
+  sentinelPassword?: string
+  /** How long a master may be silent until it counts as lost. @default 800 */
+  downAfterMs?: number
+}
+
+const NAME = 'mymaster'
+
+/** Starts all servers and waits until the Sentinels know the replicas and each other. */
+export async function startSentinel(options: RedisSentinelOptions = {}): Promise<RedisSentinels> {
+  const { replicas = 1, sentinels = 3, password, sentinelPassword, downAfterMs = 800 } = options
+  const all: RedisServer[] = []
+  const stop = async (): Promise<void> => void (await Promise.all(all.map((server) => server.stop())))
+  const start = async (...args: Parameters<typeof startRedis>): Promise<RedisServer> => {
+    const server = await startRedis(...args)
+    all.push(server)
+    return server
+  }
+  try {
+    const auth = password === undefined ? [] : ['--masterauth', password]
+    const args = [...'--repl-diskless-sync yes --repl-diskless-sync-delay 0'.split(' '), ...auth]
+    const data = password === undefined ? {} : { password }
+    const first = await start({ ...data, args })
+    const others = await Promise.all(
+      Array.from({ length: replicas }, () =>
+        start({ ...data, args: [...args, '--replicaof', `${first.host} ${first.port}`] }),
+      ),
+    )
+    await waitFor('the replicas have their data', async () => {
+      const infos = await Promise.all(others.map((server) => server.command('INFO', 'replication')))
+      return infos.every((info) => /^master_link_status:up/m.test(String(info)))
+    })
+    const quorum = Math.floor(sentinels / 2) + 1
+    const config = [
+      `sentinel monitor ${NAME} ${first.host} ${first.port} ${quorum}`,
+      `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
+      `sentinel failover-timeout ${NAME} 3000`,
+      ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
+      ...(sentinelPassword === undefined ? [] : [`sentinel sentinel-pass ${sentinelPassword}`]),
+    ]
+    const watchers = await Promise.all(
+      Array.from({ length: sentinels }, async () =>
+        start({
+          port: await freePort(),
+          config,
+          args: ['--sentinel'],
+          ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
+        }),
+      ),
+    )
+    const running = new LocalSentinels([first, ...others], watchers, stop)
+    await running.acquainted()
+    return running
+  } catch (cause) {
+    await stop()
+    throw cause
+  }
+}
+
+class LocalSentinels implements RedisSentinels {
+  readonly name = NAME
+
+  constructor(
+    readonly servers: readonly RedisServer[],
+    readonly sentinels: readonly RedisServer[],
+    readonly stop: () => Promise<void>,
+  ) {}
+
+  get nodes(): { host: string; port: number }[] {
+    return this.sentinels.map(({ host, port }) => ({ host, port }))
+  }
+
+  async acquainted(): Promise<void> {
+    // Seconds by default: a test has no time for that.
+    await this.debug('INFO-PERIOD', 300, 'PING-PERIOD', 100, 'ASK-PERIOD', 200, 'PUBLISH-PERIOD', 100)
+    await waitFor(
+      'the Sentinels know the replicas and each other',
+      async () => {
+        const masters = await Promise.all(this.sentinels.map((one) => one.command('SENTINEL', 'MASTER', NAME)))
+        return masters.every((reply) => {
+          const facts = new Map(pairs(reply as string[]))
+          return (
+            Number(facts.get('num-slaves')) === this.servers.length - 1 &&
+            Number(facts.get('num-other-sentinels')) === this.sentinels.length - 1 &&
+            facts.get('flags') === 'master'
+          )
+        })
+      },
+      15_000,
+    )
+    // After four of these a Sentinel that has not heard of a failover makes the promoted replica a replica again.
+    await this.debug('PUBLISH-PERIOD', 1_000)
+  }
+
+  private async debug(...settings: (string | number)[]): Promise<void> {
+    await Promise.all(this.sentinels.map((sentinel) => sentinel.command('SENTINEL', 'DEBUG', ...settings)))
+  }
+
+  async masterPort(): Promise<number> {
+    const [, port] = (await this.sentinels[0]!.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)) as [string, string]
+    return Number(port)
+  }
+
+  async master(): Promise<RedisServer> {
+    const port = await this.masterPort()
+    return this.servers.find((server) => server.port === port)!
+  }
+
+  async failover(): Promise<RedisServer> {
+    const before = await this.masterPort()
+    await this.sentinels[0]!.command('SENTINEL', 'FAILOVER', NAME)
+    await waitFor('another master', async () => (await this.masterPort()) !== before, 15_000)
+    return this.master()
+  }
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]!]] : []))
+}
