@@ -7,6 +7,7 @@ import { CacheService } from '../cache/nest/cache.service.js'
 import { DEFAULT_CONNECTION, getVextrusToken } from '../cache/nest/tokens.js'
 import { MemoryHub } from '../cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../cache/stores/memory.js'
+import { Tenancy } from '../cache/tenancy.js'
 import type { Clock } from '../kernel/clock.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
@@ -34,6 +35,8 @@ export interface RuntimeSurroundings {
  */
 export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   readonly presets: CachePresets
+  /** For the decorators. The cache has one of its own, of the same options. */
+  readonly tenancy: Tenancy
   private readonly redis: OnDemandRedis | undefined
   private readonly required: boolean
   private readonly logger: Logger
@@ -51,12 +54,13 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.refuseTwin()
     this.options = resolveModuleOptions(options)
     this.logger = new Logger(name === DEFAULT_CONNECTION ? 'RedisCacheModule' : `RedisCacheModule(${name})`)
-    const { connection, keyspace } = this.options
+    const { connection, keyspace, onFailover } = this.options
     if (connection !== undefined) {
-      this.redis = new OnDemandRedis(connection, keyspace, { ...surroundings, logger: this.logger })
+      this.redis = new OnDemandRedis(connection, keyspace, { ...surroundings, onFailover, logger: this.logger })
     }
     this.required = this.options.required
     this.presets = this.options.presets
+    this.tenancy = this.options.tenancy
   }
 
   /** The cache; made when Nest asks for it, which it does not when a test has put something in its place. Makes no connection. */
@@ -82,14 +86,19 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const injections = new Injections(this.modules)
     injections.adoptInstances()
-    if (this.redis === undefined) return this.warnOfMemory()
-    const own = this.tokensOf(CacheRuntime, CachePresets, RedisConnection, RedisCacheService, CacheService)
+    if (this.redis === undefined) {
+      this.warnOfMemory()
+      await this.made?.prepare()
+      return
+    }
+    const own = this.tokensOf(CacheRuntime, CachePresets, Tenancy, RedisConnection, RedisCacheService, CacheService)
     const wantsCache =
       this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own, this.name)
     const wantsConnection = injections.wants(this.tokensOf(RedisConnection), own)
     // A test that has replaced the cache wants no Redis, required or not.
     const required = this.required && (this.made !== undefined || wantsConnection)
     try {
+      await this.made?.prepare()
       if (wantsCache) await this.redis.start()
       else if (wantsConnection) await this.redis.connect()
       if (required) await this.redis.connection.ready()

@@ -10,10 +10,14 @@ describe('the options of the module', () => {
       ...{ driver: undefined, memory: undefined, keyPrefix: undefined, required: undefined, presets: undefined },
       ...{ host: undefined, port: undefined, username: undefined, password: undefined, db: undefined, tls: undefined },
       ...{ url: undefined, client: undefined, clientOptions: undefined, commandTimeout: undefined },
+      ...{ sentinels: undefined, cluster: undefined, onFailover: undefined, grace: undefined, earlyRefresh: undefined },
+      ...{ loadConcurrency: undefined, serializer: undefined, compression: undefined, maxValueBytes: undefined },
+      ...{ encryption: undefined, tenancy: undefined, sensitive: undefined },
       ...{ defaultTtl: undefined, maxTtl: undefined, jitter: undefined, cacheNull: undefined, logMisses: undefined },
     }
     for (const options of [{}, unset]) {
-      const { keyspace, required, presets, connection } = resolveModuleOptions(options)
+      const { keyspace, required, presets, connection, onFailover, tenancy } = resolveModuleOptions(options)
+      expect([onFailover, tenancy.required, tenancy.defaultKeyTenant()]).toEqual(['flush', false, undefined])
       expect([keyspace.prefix, required, presets.ttlOf(CachePattern.CONFIG)]).toEqual(['vextrus:', false, 86_400])
       expect(connection).toBeDefined()
     }
@@ -29,6 +33,26 @@ describe('the options of the module', () => {
       connection: undefined,
       hub,
     })
+  })
+
+  it('go on to the connection and to the cache', () => {
+    const sentinels = { nodes: ['127.0.0.1:26379'], name: 'mymaster' }
+    expect(resolveModuleOptions({ sentinels, onFailover: 'trust' })).toMatchObject({
+      connection: { sentinels },
+      onFailover: 'trust',
+    })
+    const cluster = { nodes: [{ host: '127.0.0.1', port: 7_000 }] }
+    expect(resolveModuleOptions({ cluster }).connection).toMatchObject({ cluster })
+    const cache: RedisCacheModuleOptions = {
+      ...{ grace: '1h', earlyRefresh: false, loadConcurrency: 5, maxValueBytes: 1_000 },
+      ...{ compression: false, encryption: { keys: [{ id: 'a', secret: 'sixteen characters' }] } },
+      ...{ tenancy: { required: true, global: ['currency'] } },
+      serializer: 'json',
+      sensitive: { action: 'skip' },
+    }
+    const resolved = resolveModuleOptions(cache)
+    expect(resolved.cache).toMatchObject(cache)
+    expect(resolved.tenancy.required).toBe(true)
   })
 
   it('complete the prefix', () => {
@@ -54,7 +78,23 @@ describe('the options of the module', () => {
     ['logMisses.sample', { logMisses: { sample: 7 } }],
     ['presets.sessions', { presets: { sessions: 5 } }],
     ['maxTags', { maxTags: 500 }],
-    ['grace', { grace: '1h' }],
+    ['l1', { l1: false }],
+    ['lock', { lock: {} }],
+    ['earlyRefresh', { earlyRefresh: 'yes' }],
+    ['loadConcurrency', { loadConcurrency: 0 }],
+    ['serializer', { serializer: 'xml' }],
+    ['compression.threshold', { compression: { threshold: -1, algorithm: 'gzip' } }],
+    ['maxValueBytes', { maxValueBytes: 0 }],
+    ['encryption.keys', { encryption: { keys: [] } }],
+    ['tenancy.required', { tenancy: { required: 1 } }],
+    ['tenancy.global', { tenancy: { global: ['a:b'] } }],
+    ['sensitive.action', { sensitive: { action: 'warn' } }],
+    ['onFailover', { onFailover: 'ignore' }],
+    ['onFailover', { driver: 'memory', onFailover: 'flush' }],
+    ['sentinels', { driver: 'memory', sentinels: { nodes: ['a'], name: 'm' } }],
+    ['cluster', { driver: 'memory', cluster: { nodes: ['a'] } }],
+    ['sentinels.name', { sentinels: { nodes: ['a:1'] } }],
+    ['host', { host: 'redis', cluster: { nodes: ['a:1'] } }],
   ])('are refused by name: %s', (option, options) => {
     expect(() => resolveModuleOptions(options)).toThrow(ConfigurationError)
     expect(() => resolveModuleOptions(options)).toThrow(expect.objectContaining({ option }))
@@ -64,6 +104,8 @@ describe('the options of the module', () => {
     [{ defaultTtl: 0 }, /defaultTtl/],
     [{ defaultTtl: '2h', maxTtl: '1h' }, /defaultTtl.*maxTtl/],
     [{ cacheNull: -1 }, /cacheNull/],
+    [{ grace: 'long' }, /grace/],
+    [{ grace: '60d' }, /grace.*maxTtl/],
     [{ commandTimeout: 'soon' }, /commandTimeout/],
     [{ presets: { [CachePattern.REPORT]: 'a while' } }, /presets.report/],
     [{ presets: { [CachePattern.REPORT]: '2d' }, maxTtl: '1d' }, /presets.report.*maxTtl/],

@@ -1,7 +1,10 @@
 import type { CachePattern } from '../cache/nest/cache-pattern.js'
 import { CachePresets } from '../cache/nest/cache-pattern.js'
 import { type CacheOptions, resolveCacheOptions } from '../cache/options.js'
+import { SensitiveData } from '../cache/sensitive.js'
 import { MemoryHub } from '../cache/stores/memory-hub.js'
+import { Tenancy } from '../cache/tenancy.js'
+import { ValueCodec } from '../kernel/codec/value-codec.js'
 import type { Ttl } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { Keyspace } from '../redis/keyspace.js'
@@ -20,6 +23,11 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
   readonly keyPrefix?: string | undefined
   /** True: the boot fails when Redis can't be reached. False: the application boots, warns once, and recovers. @default false */
   readonly required?: boolean | undefined
+  /**
+   * What happens to the entries of a master that another one has replaced: `'flush'`, they are misses, because the new master may lack the last
+   * invalidations; `'trust'`, they are served. @default 'flush'
+   */
+  readonly onFailover?: 'flush' | 'trust' | undefined
   /** TTLs of single patterns, in place of theirs. Numbers are seconds. @default none */
   readonly presets?: Partial<Record<CachePattern, Ttl | undefined>> | undefined
 }
@@ -31,7 +39,9 @@ export interface ResolvedModuleOptions {
   readonly hub: MemoryHub | undefined
   readonly keyspace: Keyspace
   readonly required: boolean
+  readonly onFailover: 'flush' | 'trust'
   readonly cache: CacheOptions
+  readonly tenancy: Tenancy
   readonly presets: CachePresets
 }
 
@@ -46,9 +56,12 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     }
     if (!KNOWN.has(name)) throw new ConfigurationError(name, `no such option; there are ${[...KNOWN].join(', ')}`)
   }
-  const { driver = 'redis', memory, keyPrefix, required = false, presets } = options
+  const { driver = 'redis', memory, keyPrefix, required = false, onFailover = 'flush', presets } = options
   if (driver !== 'redis' && driver !== 'memory') throw new ConfigurationError('driver', "must be 'redis' or 'memory'")
   if (typeof required !== 'boolean') throw new ConfigurationError('required', 'must be true or false')
+  if (onFailover !== 'flush' && onFailover !== 'trust') {
+    throw new ConfigurationError('onFailover', "must be 'flush' or 'trust'")
+  }
   if (memory !== undefined && !(memory instanceof MemoryHub))
     throw new ConfigurationError('memory', 'must be a MemoryHub')
   if (driver === 'redis' && memory !== undefined) {
@@ -59,12 +72,16 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
   const cache = pick(options, CACHE_OPTIONS)
   const connection = driver === 'redis' ? pick(options, CONNECTION_OPTIONS) : undefined
   if (connection !== undefined) resolveOptions(connection)
+  // Refused here, by name, also in an application that puts something else in the cache's place.
+  for (const make of [() => new ValueCodec(cache), () => new SensitiveData(cache.sensitive)]) make()
   return {
     connection,
     hub: memory,
     keyspace: new Keyspace(keyPrefix),
     required,
+    onFailover,
     cache,
+    tenancy: new Tenancy(cache.tenancy),
     presets: new CachePresets(presets, resolveCacheOptions(cache).maxTtlMs),
   }
 }
@@ -77,6 +94,8 @@ const CONNECTION_OPTIONS = [
   'db',
   'tls',
   'url',
+  'sentinels',
+  'cluster',
   'client',
   'clientOptions',
   'commandTimeout',
@@ -87,18 +106,27 @@ const CACHE_OPTIONS = [
   'maxTtl',
   'jitter',
   'cacheNull',
+  'grace',
+  'earlyRefresh',
+  'loadConcurrency',
+  'serializer',
+  'compression',
+  'maxValueBytes',
+  'encryption',
+  'tenancy',
+  'sensitive',
   'logMisses',
 ] as const satisfies (keyof CacheOptions)[]
 
 const KNOWN: ReadonlySet<string> = new Set([
-  ...['driver', 'memory', 'keyPrefix', 'required', 'presets'],
+  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets'],
   ...CONNECTION_OPTIONS,
   ...CACHE_OPTIONS,
 ])
 
 /** A server that is named and not used would be found missing only in production. */
 function refuseServer(options: RedisCacheModuleOptions): void {
-  const named = [...CONNECTION_OPTIONS, 'required' as const].find(
+  const named = [...CONNECTION_OPTIONS, 'required' as const, 'onFailover' as const].find(
     (name) => options[name] !== undefined && options[name] !== false,
   )
   if (named === undefined) return

@@ -23,6 +23,8 @@ export interface RedisSurroundings {
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined
   readonly logger: RedisLogger
+  /** What becomes of the entries of a master that was replaced. @default 'flush' */
+  readonly onFailover?: 'flush' | 'trust' | undefined
 }
 
 /**
@@ -42,13 +44,17 @@ export class OnDemandRedis {
   private closed = false
 
   /** Opens nothing. @throws ConfigurationError, InvalidDurationError */
-  constructor(options: RedisConnectionOptions, keyspace: Keyspace, { clock, random, logger }: RedisSurroundings) {
+  constructor(
+    options: RedisConnectionOptions,
+    keyspace: Keyspace,
+    { clock, random, logger, onFailover }: RedisSurroundings,
+  ) {
     this.clock = clock ?? systemClock
     this.connection = new RedisConnection(options, { clock, random, logger })
     this.wakes = new RedisWakes(this.connection, keyspace, (message) => logger.warn(message), clock, random)
     const topology = new WaitingTopology(this.connection, () => this.start())
     const { commandTimeoutMs: deadlineMs } = this.connection
-    this.store = new RedisCacheStore(topology, keyspace, this.wakes, { deadlineMs, random, clock })
+    this.store = new RedisCacheStore(topology, keyspace, this.wakes, { deadlineMs, onFailover, random, clock })
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */

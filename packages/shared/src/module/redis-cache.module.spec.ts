@@ -2,10 +2,12 @@ import { Inject, Injectable, Logger, Module, type OnModuleDestroy, type OnModule
 import { Test } from '@nestjs/testing'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RedisCacheService } from '../cache/cache.js'
+import { SensitiveDataError, TenantKeyError } from '../cache/errors.js'
 import { CachePattern } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
 import { Cacheable } from '../cache/nest/cacheable.decorator.js'
 import { getVextrusToken, InjectVextrus } from '../cache/nest/tokens.js'
+import { runAsTenant } from '../cache/tenancy.js'
 import { MemoryHub } from '../cache/stores/memory-hub.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { RedisConnection } from '../redis/connection.js'
@@ -109,6 +111,50 @@ describe('forRoot', () => {
     }).compile()
     await other.get(Users).find()
     expect(await other.get(RedisCacheService).ttl('preset')).toBeCloseTo(420, -1)
+  })
+
+  it('passes on how values are stored, and what a tenant is', async () => {
+    const app = await Test.createTestingModule({
+      imports: [
+        RedisCacheModule.forRoot({
+          ...memory,
+          ...{ jitter: 0, grace: '1h', maxValueBytes: 100, sensitive: { fields: ['iban'] } },
+          tenancy: { required: true, resolve: () => 't1', global: ['global'] },
+        }),
+      ],
+      providers: [Products],
+    }).compile()
+    await app.init()
+    const cache = app.get(RedisCacheService)
+    await expect(cache.set('global:a', { iban: 'x' })).rejects.toThrow(SensitiveDataError)
+    await cache.set('global:a', 'x'.repeat(200))
+    expect(await cache.has('global:a')).toBe(false)
+    await expect(cache.get('product:t2:1')).rejects.toThrow(TenantKeyError)
+    await expect(app.get(Products).find('1')).rejects.toThrow(TenantKeyError)
+    expect(app.get(Products).calls).toBe(0)
+    await app.close()
+  })
+
+  it("puts the tenant into a decorator's default keys", async () => {
+    class Reports {
+      calls = 0
+      @Cacheable()
+      async monthly(): Promise<number> {
+        return ++this.calls
+      }
+    }
+    const tenancy = { required: true, resolve: () => 'from-request' }
+    const app = await Test.createTestingModule({
+      imports: [RedisCacheModule.forRoot({ ...memory, tenancy })],
+      providers: [Reports],
+    }).compile()
+    const { calls } = vi.spyOn(app.get(RedisCacheService), 'getOrSet').mock
+    const reports = app.get(Reports)
+    expect([await reports.monthly(), await runAsTenant('t1', () => reports.monthly())]).toEqual([1, 2])
+    expect([await reports.monthly(), await runAsTenant('t1', () => reports.monthly())]).toEqual([1, 2])
+    expect(calls.map(([key]) => key.slice(0, -44))).toEqual(
+      Array.from({ length: 2 }, () => ['Reports.monthly:from-request', 'Reports.monthly:t1']).flat(),
+    )
   })
 
   it('can be kept from the other modules', async () => {

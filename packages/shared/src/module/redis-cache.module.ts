@@ -12,6 +12,7 @@ import { RedisCacheService } from '../cache/cache.js'
 import { CachePresets } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
 import { DEFAULT_CONNECTION, getVextrusToken } from '../cache/nest/tokens.js'
+import { Tenancy } from '../cache/tenancy.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { RedisConnection } from '../redis/connection.js'
 import { CacheRuntime, type RuntimeSurroundings } from './cache-runtime.js'
@@ -138,6 +139,7 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
       inject: [runtime],
     },
     { provide: cache, useFactory: (made: CacheRuntime) => made.cache, inject: [runtime] },
+    { provide: getVextrusToken(Tenancy, name), useFactory: (made: CacheRuntime) => made.tenancy, inject: [runtime] },
     { provide: presets, useFactory: (made: CacheRuntime) => made.presets, inject: [runtime] },
     {
       provide: getVextrusToken(CacheService, name),
