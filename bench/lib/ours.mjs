@@ -11,7 +11,7 @@ export async function openCache(port, keyPrefix) {
   const keyspace = new Keyspace(keyPrefix)
   const wakes = new RedisWakes(connection, keyspace, console.warn)
   wakes.start()
-  const cache = new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, connection.commandTimeoutMs))
+  const cache = new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }))
   const close = async () => {
     await cache.close()
     wakes.close()

@@ -49,7 +49,7 @@ export function patternsContract(at: StoreFixture): void {
     it('touches no key of another prefix, and not the clock', async () => {
       await at.one.bumpTags(['x'], 100)
       const clock = await at.one.tags(['x'])
-      for (const prefix of [`x${at.prefix}`, `${at.prefix.slice(0, -1)}0:`]) {
+      for (const prefix of [`vextrus.${at.prefix}`, `${at.prefix.slice(0, -1)}0:`]) {
         const stranger = await at.backend.store(prefix)
         const entry = await at.entryOf('k')
         await stranger.set([entry], entry.s)

@@ -405,7 +405,7 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
 
       it('tells of another prefix nothing', async () => {
         await stored('k')
-        const stranger = await backend.store(`another${prefix}`)
+        const stranger = await backend.store(`vextrus.${prefix}`)
         expect((await stranger.read(['k'], null)).entries).toEqual([null])
         await stranger.clear()
         await stranger.bumpTags(['x'], 100)

@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  client = await connected(server, keyspace, COMMAND_TIMEOUT_MS)
+  client = await connected({ url: server.url, commandTimeout: COMMAND_TIMEOUT_MS }, keyspace)
   store = client.store
   await server.command('FLUSHALL')
   await server.command('SCRIPT', 'FLUSH')

@@ -27,7 +27,7 @@ export class StoreFixture {
       this.backend = await makeBackend()
     })
     beforeEach(async () => {
-      this.prefix = `test${++this.tests}:`
+      this.prefix = `vextrus${++this.tests}:`
       this.one = await this.backend.store(this.prefix)
       this.other = await this.backend.store(this.prefix)
     })

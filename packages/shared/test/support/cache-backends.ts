@@ -2,7 +2,7 @@ import type { CacheStore } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheDependencies, CacheOptions } from '../../src/cache/options.js'
 import { DeliveryStore } from './delivery-store.js'
-import { memoryBackend, redisBackend, type StoreBackend } from './store-backends.js'
+import { clusterBackend, memoryBackend, redisBackend, restrictedBackend, type StoreBackend } from './store-backends.js'
 
 /** Caches as several processes have them: each with a client of its own on one server. */
 export interface CacheBackend {
@@ -46,13 +46,21 @@ export async function redisCaches(): Promise<CacheBackend> {
   return backend(await redisBackend(), {})
 }
 
+export async function restrictedCaches(): Promise<CacheBackend> {
+  return backend(await restrictedBackend(), {})
+}
+
+export async function clusterCaches(): Promise<CacheBackend> {
+  return backend(await clusterBackend(), {})
+}
+
 function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBackend {
   const caches: RedisCacheService[] = []
   let prefixes = 0
   return {
     stores,
     async caches(options, surroundings) {
-      const prefix = `test${++prefixes}:`
+      const prefix = `vextrus${++prefixes}:`
       const [store, second] = [new SwitchedStore(await stores.store(prefix)), await stores.store(prefix)]
       const settings = { jitter: 0, ...options }
       const [one, other] = [store, second].map(

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { CacheStore } from '../../src/cache/cache-store.js'
 import { MemoryHub } from '../../src/cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
@@ -5,8 +6,10 @@ import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
 import { RedisCacheStore } from '../../src/cache/stores/redis.js'
 import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
+import type { RedisConnectionOptions } from '../../src/redis/options.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
 import { loseClock } from './memory-faults.js'
+import { type RedisCluster, startCluster } from './redis-cluster.js'
 import { type RedisServer, startRedis } from './redis-server.js'
 import { waitFor } from './wait-for.js'
 
@@ -22,9 +25,9 @@ export interface StoreBackend {
   loseLease(keyPrefix: string, key: string): Promise<void>
   /** Milliseconds that Redis would still keep the entry; null where there is no server that could be asked. */
   physicalTtl(keyPrefix: string, key: string): Promise<number | null>
-  /** A raw command on the server that holds a Redis key. */
-  command(redisKey: string, ...command: string[]): Promise<unknown>
-  /** Only a real server can be away. */
+  /** A raw command on the server that holds a Redis key; null where there is no server. */
+  readonly command: ((redisKey: string, name: string, ...args: string[]) => Promise<unknown>) | null
+  /** The one real server, where there is one: it can be away. */
   readonly server: RedisServer | null
   close(): Promise<void>
 }
@@ -40,7 +43,7 @@ export async function memoryBackend(): Promise<StoreBackend & { readonly clock: 
     loseClock: async (keyPrefix) => loseClock(hub.space(keyPrefix)),
     loseLease: async (keyPrefix, key) => void hub.space(keyPrefix).dropLease(key),
     physicalTtl: async () => null,
-    command: () => Promise.reject(new Error('there is no server')),
+    command: null,
     close: async () => undefined,
   }
 }
@@ -48,31 +51,71 @@ export async function memoryBackend(): Promise<StoreBackend & { readonly clock: 
 /** A standalone Redis of its own. */
 export async function redisBackend({ commandTimeout = 2_000 } = {}): Promise<StoreBackend & { server: RedisServer }> {
   const server = await startRedis()
+  const backend = serverBackend([server], async () => server, { url: server.url, commandTimeout })
+  return { ...backend, server, close: () => backend.close(() => server.stop()) }
+}
+
+/** A standalone Redis whose user may do what SECURITY.md says that it must, and nothing else. */
+export async function restrictedBackend(): Promise<StoreBackend & { server: RedisServer }> {
+  const server = await startRedis()
+  await server.command('ACL', 'SETUSER', 'vextrus', 'on', '>secret', ...(await documentedAclRule()))
+  const { host, port } = server
+  const backend = serverBackend([server], async () => server, {
+    ...{ host, port, username: 'vextrus', password: 'secret', commandTimeout: 2_000 },
+  })
+  return { ...backend, server, close: () => backend.close(() => server.stop()) }
+}
+
+/** A Cluster of three masters with a replica each. */
+export async function clusterBackend(): Promise<StoreBackend & { readonly cluster: RedisCluster }> {
+  const cluster = await startCluster()
+  const masters = cluster.servers.slice(0, 3)
+  const options = { cluster: { nodes: masters.map(({ host, port }) => ({ host, port })) }, commandTimeout: 2_000 }
+  const backend = serverBackend(masters, (key) => cluster.masterOf(key), options)
+  return { ...backend, cluster, server: null, close: () => backend.close(() => cluster.stop()) }
+}
+
+/** @param serverOf the one that holds a key of Redis */
+function serverBackend(
+  servers: readonly RedisServer[],
+  serverOf: (redisKey: string) => Promise<RedisServer>,
+  options: RedisConnectionOptions,
+): Omit<StoreBackend, 'close' | 'server'> & { close(stop: () => Promise<void>): Promise<void> } {
   const clients: { close(): Promise<void> }[] = []
   const now = async (): Promise<number> => {
-    const [seconds, micros] = (await server.command('TIME')) as [string, string]
-    return Number(seconds) * 1_000 + Number(micros) / 1_000
+    const times = (await Promise.all(servers.map((server) => server.command('TIME')))) as [string, string][]
+    return Math.min(...times.map(([seconds, micros]) => Number(seconds) * 1_000 + Number(micros) / 1_000))
   }
+  const command = async (redisKey: string, name: string, ...args: string[]): Promise<unknown> =>
+    (await serverOf(redisKey)).command(name, ...args)
   return {
-    server,
+    command,
     async store(keyPrefix) {
-      const client = await connected(server, new Keyspace(keyPrefix), commandTimeout)
+      const client = await connected(options, new Keyspace(keyPrefix))
       clients.push(client)
       return client.store
     },
     async elapse(ms) {
       const end = (await now()) + ms
-      await waitFor(`${ms} ms on the server's clock`, async () => (await now()) >= end)
+      await waitFor(`${ms} ms on the servers' clocks`, async () => (await now()) >= end)
     },
-    loseClock: async (keyPrefix) => void (await server.command('DEL', new Keyspace(keyPrefix).tags)),
-    loseLease: async (keyPrefix, key) => void (await server.command('DEL', new Keyspace(keyPrefix).lease(key))),
-    physicalTtl: async (keyPrefix, key) => Number(await server.command('PTTL', new Keyspace(keyPrefix).entry(key))),
-    command: (_key, ...command) => server.command(...(command as [string, ...string[]])),
-    async close() {
+    async loseClock(keyPrefix) {
+      const { tags } = new Keyspace(keyPrefix)
+      await command(tags, 'DEL', tags)
+    },
+    async loseLease(keyPrefix, key) {
+      const lease = new Keyspace(keyPrefix).lease(key)
+      await command(lease, 'DEL', lease)
+    },
+    async physicalTtl(keyPrefix, key) {
+      const entry = new Keyspace(keyPrefix).entry(key)
+      return Number(await command(entry, 'PTTL', entry))
+    },
+    async close(stop) {
       await Promise.all(clients.map((client) => client.close()))
       // Whatever the suite did, nothing of ours may stay for ever but the tag clocks.
-      const forEver = await server.scanKeysWithoutTtl([])
-      await server.stop()
+      const forEver = (await Promise.all(servers.map((server) => server.scanKeysWithoutTtl([])))).flat()
+      await stop()
       const unexpected = forEver.filter((key) => !key.endsWith('@tags'))
       if (unexpected.length > 0) throw new Error(`keys without a TTL after the suite: ${unexpected.join(', ')}`)
     },
@@ -81,11 +124,10 @@ export async function redisBackend({ commandTimeout = 2_000 } = {}): Promise<Sto
 
 /** A connection of its own, its pushes and the store on it. */
 export async function connected(
-  server: RedisServer,
+  options: RedisConnectionOptions,
   keyspace: Keyspace,
-  commandTimeout: number,
 ): Promise<{ store: RedisCacheStore; connection: RedisConnection; close(): Promise<void> }> {
-  const connection = new RedisConnection({ url: server.url, commandTimeout }, { logger: SILENT })
+  const connection = new RedisConnection(options, { logger: SILENT })
   await connection.ready()
   const wakes = new RedisWakes(connection, keyspace, (message) => {
     throw new Error(message)
@@ -100,6 +142,14 @@ export async function connected(
       await connection.close()
     },
   }
+}
+
+/** The words behind `ACL SETUSER vextrus on >…` in SECURITY.md. */
+async function documentedAclRule(): Promise<string[]> {
+  const text = await readFile(new URL('../../../../SECURITY.md', import.meta.url), 'utf8')
+  const [, rule] = /^ACL SETUSER vextrus on >\S+ (.+)$/m.exec(text) ?? []
+  if (rule === undefined) throw new Error('SECURITY.md shows no ACL rule')
+  return rule.split(' ')
 }
 
 const SILENT = { warn: () => undefined, log: () => undefined, debug: () => undefined }
