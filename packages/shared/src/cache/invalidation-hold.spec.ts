@@ -205,6 +205,27 @@ describe('InvalidationHolds: the order of its steps (R13)', () => {
     expect(errors).toHaveLength(1)
   })
 
+  it('does not fire it for a renewal that fails while the end is under way: the work is over', async () => {
+    let signal!: AbortSignal
+    let answer = (): void => undefined
+    const outcome = holds.around(
+      TARGETS,
+      (given) => {
+        signal = given
+        store.gate = new Promise((resolve) => (answer = resolve))
+      },
+      { hold: 3_000 },
+    )
+    await clock.settle()
+    store.failing.add('renewHold')
+    await clock.advance(1_000)
+    answer()
+    await outcome
+    await clock.settle()
+    expect(errors).toHaveLength(1)
+    expect(signal.aborted).toBe(false)
+  })
+
   it('fires it too when the hold was lost and can not be placed anew', async () => {
     store.renewed = false
     let signal!: AbortSignal

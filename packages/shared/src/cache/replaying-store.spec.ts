@@ -274,6 +274,27 @@ describe('ReplayingStore', () => {
     expect(lines[1]).toContain('3 invalidations')
   })
 
+  it('starts afresh after a recovery: an attempt at the first read, a short wait, no timer left over', async () => {
+    await away('a')
+    await failure(store.read(['x'], null))
+    await clock.advance('20s')
+    inner.failing.clear()
+    await store.replay()
+    expect(clock.pendingTimers).toBe(0)
+    expect(lines).toHaveLength(2)
+
+    await away('b')
+    inner.failing.clear()
+    await store.read(['x'], null)
+    expect(inner.taken()).toEqual(['delete b', 'read x'])
+    expect(clock.pendingTimers).toBe(0)
+
+    await away('c')
+    inner.failing.clear()
+    await clock.advance(50)
+    expect(inner.taken()).toEqual(['delete c'])
+  })
+
   it('makes one last attempt when closed', async () => {
     await away('a')
     inner.failing.clear()
