@@ -9,7 +9,7 @@ import { Cacheable } from '../cache/nest/cacheable.decorator.js'
 import { getVextrusToken, InjectVextrus } from '../cache/nest/tokens.js'
 import { runAsTenant } from '../cache/tenancy.js'
 import { MemoryHub } from '../cache/stores/memory-hub.js'
-import { ConfigurationError } from '../kernel/errors.js'
+import { ConfigurationError, MissingPeerError } from '../kernel/errors.js'
 import { RedisConnection } from '../redis/connection.js'
 import type { RedisCacheModuleOptions } from './module-options.js'
 import { RedisCacheModule } from './redis-cache.module.js'
@@ -316,6 +316,20 @@ describe('the life of the cache', () => {
     await app.init()
     await app.close()
     expect(seen).toEqual(['yes', 'yes'])
+  })
+
+  it('begins with what its values need, and not without it', async () => {
+    watchWarnings()
+    const missing = new MissingPeerError('msgpackr', "serializer: 'msgpack'")
+    const prepare = vi.spyOn(RedisCacheService.prototype, 'prepare').mockRejectedValueOnce(missing)
+    await expect((await boot(RedisCacheModule.forRoot(memory))).init()).rejects.toBe(missing)
+    expect(prepare).toHaveBeenCalledTimes(1)
+
+    // With Redis the boot leaves no connection behind that would keep the process alive.
+    prepare.mockRejectedValueOnce(missing)
+    const close = vi.spyOn(RedisConnection.prototype, 'close')
+    await expect((await boot(RedisCacheModule.forRoot({ host: '127.0.0.1', port: 1 }))).init()).rejects.toBe(missing)
+    expect(close).toHaveBeenCalledTimes(1)
   })
 
   it('is found by instances that a factory made', async () => {

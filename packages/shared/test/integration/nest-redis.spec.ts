@@ -230,7 +230,22 @@ describe('an application with Redis', () => {
 describe('an application without Redis', () => {
   it('boots, warns once, runs uncached, and recovers', async () => {
     const port = await freePort()
-    const app = await boot({ host: '127.0.0.1', port }, CustomersModule)
+    @Injectable()
+    class Strict {
+      calls: string[] = []
+
+      @CacheEvict({ keyGenerator: () => 'strict', onUnavailable: 'throw' })
+      async remove(): Promise<void> {
+        this.calls.push('remove')
+      }
+      @CacheEvict({ keyGenerator: () => 'strict', hold: true })
+      async held(): Promise<void> {
+        this.calls.push('held')
+      }
+    }
+    @Module({ providers: [Strict] })
+    class StrictModule {}
+    const app = await boot({ host: '127.0.0.1', port }, CustomersModule, StrictModule)
     const customers = app.get(Customers)
     expect(logged).toHaveLength(1)
     expect(logged[0]).toMatch(/host.*port/)
@@ -238,15 +253,22 @@ describe('an application without Redis', () => {
     expect([await customers.find('1'), await customers.find('1')]).toEqual(['Ann', 'Ann'])
     expect(customers.calls).toBe(2)
     expect(await customers.rename('1', 'Anna')).toBe('Anna')
-    await expect(customers.remove('2')).rejects.toThrow(CacheUnavailableError)
-    expect(customers.calls).toBe(4)
-    expect(logged).toHaveLength(1)
+    expect([await customers.remove('2'), await customers.remove('3')]).toEqual([true, true])
+    expect(customers.calls).toBe(5)
+    expect(logged).toEqual([expect.stringMatching(/host.*port/), expect.stringMatching(/did not acknowledge/)])
+    expect(app.get(RedisCacheService).getStatistics().errors).toBeGreaterThan(0)
+    await expect(app.get(Strict).remove()).rejects.toThrow(CacheUnavailableError)
+    await expect(app.get(Strict).held()).rejects.toThrow(CacheUnavailableError)
+    expect(app.get(Strict).calls).toEqual(['remove'])
 
     const server = await startRedis({ port })
     try {
       await waitFor('the connection', () => app.get(RedisConnection).status === 'ready')
-      await customers.find('1')
-      await waitFor('the fill', () => app.get(RedisCacheService).has('customer:1'))
+      // The evictions come first; until they are made nothing is read, and so nothing is stored.
+      await waitFor('the evictions and a fill', async () => {
+        await customers.find('1')
+        return app.get(RedisCacheService).has('customer:1')
+      })
       const { calls } = customers
       expect(await customers.find('1')).toBe('Anna')
       expect(customers.calls).toBe(calls)
@@ -254,6 +276,25 @@ describe('an application without Redis', () => {
       await server.kill()
       expect(await customers.find('1')).toBe('Anna')
       expect(customers.calls).toBe(calls + 1)
+    } finally {
+      await server.stop()
+    }
+  })
+
+  it('makes the evictions of an outage before it reads again, so that no process keeps what is gone', async () => {
+    const server = await startRedis()
+    try {
+      const at = { host: server.host, port: server.port }
+      const [one, other] = [await boot(at, CustomersModule), await boot(at, CustomersModule)]
+      await one.get(Customers).rename('1', 'Anna')
+      expect(await other.get(Customers).find('1')).toBe('Anna')
+      server.pause()
+      expect(await one.get(Customers).remove('1')).toBe(true)
+      expect(logged.filter((line) => /did not acknowledge/.test(line))).toHaveLength(1)
+      server.resume()
+      await waitFor('the eviction', async () => (await server.command('EXISTS', 'vextrus:customer:1')) === 0)
+      expect(await one.get(Customers).find('1')).toBeUndefined()
+      expect(await other.get(RedisCacheService).has('customer:1')).toBe(false)
     } finally {
       await server.stop()
     }

@@ -79,7 +79,7 @@ export function CacheEvict(options: CacheEvictOptions): AsyncMethodDecorator {
     const evictions = evictionsOf(targets, call)
     if (beforeInvocation) await Promise.all(evictions.map((evict) => evict()))
     const result = await call.run()
-    if (!beforeInvocation) await evictAfterwards(call.cache, '@CacheEvict', evictions, onUnavailable)
+    if (!beforeInvocation) await evictAfterwards(evictions, onUnavailable)
     return result
   })
 }

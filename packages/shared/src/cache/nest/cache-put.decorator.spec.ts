@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
 import { ConfigurationError, InvalidDurationError } from '../../kernel/errors.js'
@@ -121,7 +121,6 @@ describe('@CachePut', () => {
   })
 
   it('answers what the method did when the write or the deletion has to wait, unless it is told to throw', async () => {
-    vi.spyOn(Logger.prototype, 'warn').mockReturnValue(undefined)
     const away = new CacheUnavailableError('Redis is away', { pending: true })
     for (const onUnavailable of [undefined, 'throw'] as const) {
       for (const answer of [ann, null]) {

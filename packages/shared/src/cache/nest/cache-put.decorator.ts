@@ -102,8 +102,7 @@ export function CachePut(options: CachePutOptions): AsyncMethodDecorator {
     const result = await call.run()
     if (unless !== undefined && call.ask(unless, result, ...args)) return result
     if (result === null || result === undefined) {
-      if (keyOfArgs !== undefined)
-        await evictAfterwards(cache, '@CachePut', [() => cache.delete(keyOfArgs)], onUnavailable)
+      if (keyOfArgs !== undefined) await evictAfterwards([() => cache.delete(keyOfArgs)], onUnavailable)
       return result
     }
     const key = keyOfResult === undefined ? keyOfArgs : call.ask(keyOfResult, result, ...args)

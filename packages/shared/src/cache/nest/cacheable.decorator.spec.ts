@@ -1,7 +1,12 @@
 import { Injectable } from '@nestjs/common'
 import { describe, expect, it } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
+import { waitFor } from '../../../test/support/wait-for.js'
 import { ConfigurationError, InvalidDurationError, SerializationError } from '../../kernel/errors.js'
+import { FakeClock } from '../../testing/fake-clock.js'
+import { RedisCacheService } from '../cache.js'
+import { MemoryHub } from '../stores/memory-hub.js'
+import { MemoryCacheStore } from '../stores/memory.js'
 import { CachePattern } from './cache-pattern.js'
 import { Cacheable, type CacheableOptions } from './cacheable.decorator.js'
 
@@ -9,6 +14,7 @@ import { Cacheable, type CacheableOptions } from './cacheable.decorator.js'
 async function appOf<Args extends unknown[]>(
   options: CacheableOptions | undefined,
   answer: (...args: Args) => unknown,
+  cache = memoryCache(),
 ) {
   @Injectable()
   class Repository {
@@ -21,7 +27,6 @@ async function appOf<Args extends unknown[]>(
       return answer(...args)
     }
   }
-  const cache = memoryCache()
   const app = await appWith([Repository], { cache }).compile()
   return { cache, repository: app.get(Repository) }
 }
@@ -150,6 +155,19 @@ describe('@Cacheable', () => {
     expect(repository.calls).toBe(1)
   })
 
+  it('serves a result within its grace while one caller loads anew', async () => {
+    const clock = new FakeClock()
+    const cache = new RedisCacheService(new MemoryCacheStore(new MemoryHub({ clock })), { jitter: 0 }, { clock })
+    let calls = 0
+    const { repository } = await appOf({ keyGenerator: () => 'a', ttl: 10, grace: '1m' }, () => ++calls, cache)
+    expect(await repository.find()).toBe(1)
+    await clock.advance(11_000)
+    expect(await repository.find()).toBe(1)
+    await waitFor('the refresh', async () => (await cache.get('a')) === 2)
+    expect(await repository.find()).toBe(2)
+    expect(repository.calls).toBe(2)
+  })
+
   it('passes on what the method throws, without a second call and without storing', async () => {
     const { repository } = await appOf({}, () => {
       throw new Error('no such customer')
@@ -223,6 +241,7 @@ describe('@Cacheable', () => {
   })
 
   it.each<[string, object, unknown]>([
+    ['a grace of 0', { grace: 0 }, InvalidDurationError],
     ['a TTL and a preset', { ttl: 60, preset: CachePattern.QUERY }, ConfigurationError],
     ['a TTL of zero', { ttl: 0 }, InvalidDurationError],
     ['a `cacheNull` of true', { cacheNull: true }, InvalidDurationError],

@@ -18,6 +18,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
 import { ConfigurationError } from '../../kernel/errors.js'
 import { RedisCacheService } from '../cache.js'
+import { runAsTenant } from '../tenancy.js'
 import { CacheEvict } from './cache-evict.decorator.js'
 import { CachePut } from './cache-put.decorator.js'
 import { Cacheable } from './cacheable.decorator.js'
@@ -262,6 +263,21 @@ describe('a decorated method', () => {
     }
     expect([orders.calls, invoices.calls]).toEqual([1, 1])
     expect(orders.own).toBeInstanceOf(ModuleRef)
+  })
+
+  it('has default keys of its own for each tenant, without any module', async () => {
+    class Reports {
+      calls = 0
+      @Cacheable()
+      async monthly(): Promise<number> {
+        return ++this.calls
+      }
+    }
+    const reports = (await appWith([Reports]).compile()).get(Reports)
+    for (let i = 0; i < 2; i++) {
+      const answers = [reports.monthly(), ...['t1', 't2'].map((tenant) => runAsTenant(tenant, () => reports.monthly()))]
+      expect(await Promise.all(answers)).toEqual([1, 2, 3])
+    }
   })
 
   it('needs a key generator where the class has no name', async () => {
