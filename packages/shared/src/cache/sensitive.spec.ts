@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SensitiveDataError } from './errors.js'
-import { SensitiveData, type SensitiveOptions } from './sensitive.js'
+import { placeOf, SensitiveData, type SensitiveOptions } from './sensitive.js'
 
 const VISA = '4111111111111111'
 const find = (value: unknown, options?: SensitiveOptions): string | null => new SensitiveData(options).find(value)
@@ -272,21 +272,11 @@ describe('the options', () => {
     expect(find({ iban: 'x' }, { fields: ['iban'], allow: ['iban'] })).toBeNull()
   })
 
-  it('decide what an explicit write does', () => {
+  it('turn it off', () => {
     const value = { users: [{ password: 'hunter2' }] }
-    let thrown: unknown
-    try {
-      new SensitiveData().allows(value, 'users')
-    } catch (error) {
-      thrown = error
-    }
-    expect(thrown).toBeInstanceOf(SensitiveDataError)
-    expect(thrown).toMatchObject({ code: 'SENSITIVE_DATA', path: '$.users[0].password', key: 'users' })
-    expect(String(thrown)).not.toContain('hunter2')
-    expect(new SensitiveData({ action: 'skip' }).allows(value)).toBe(false)
-    expect(new SensitiveData({ action: 'off' }).allows(value)).toBe(true)
     expect(find(value, { action: 'off' })).toBeNull()
-    expect(new SensitiveData().allows({ id: 1 })).toBe(true)
+    expect(find(value, { action: 'skip' })).toBe('$.users[0].password')
+    expect([new SensitiveData().action, new SensitiveData({ action: 'skip' }).action]).toEqual(['reject', 'skip'])
   })
 
   it.each([
@@ -303,13 +293,36 @@ describe('the options', () => {
 })
 
 describe('what was found', () => {
-  it('is news once for all items of a list, and a bounded number of times', () => {
-    const guard = new SensitiveData()
-    expect(guard.isNews('$.users[3].password')).toBe(true)
-    expect(guard.isNews('$.users[4].password')).toBe(false)
-    expect(guard.isNews('$.users.password')).toBe(true)
-    let news = 0
-    for (let i = 0; i < 5_000; i++) if (guard.isNews(`$.by${i}.pin`)) news++
-    expect(news).toBe(998)
+  it('is told by its path and never by its value', () => {
+    const error = new SensitiveDataError(find({ users: [{ password: 'hunter2' }] })!, 'users')
+    expect(error).toMatchObject({ code: 'SENSITIVE_DATA', path: '$.users[0].password', key: 'users' })
+    expect(String(error)).not.toContain('hunter2')
+  })
+
+  it('is at one place in all rows of a list', () => {
+    expect(placeOf('$.users[3].pins[12]')).toBe('$.users[].pins[]')
+    expect(placeOf('$["a[b"].pin')).toBe('$["a[b"].pin')
+  })
+})
+
+describe("what can't be looked at", () => {
+  it("is refused as what can't be encoded is", () => {
+    const failing = {
+      toJSON: () => {
+        throw new TypeError('lazy relation')
+      },
+    }
+    const refused = (path: string): unknown =>
+      expect.objectContaining({
+        code: 'SERIALIZATION',
+        path,
+        cause: expect.objectContaining({ message: 'lazy relation' }),
+      })
+    expect(() => find(failing)).toThrow(refused('$'))
+    expect(() => find({ lines: [1, { order: failing }] })).toThrow(refused('$.lines[1].order'))
+    expect(() => find([failing])).toThrow(refused('$[0]'))
+    let deep: object = {}
+    for (let i = 0; i < 100_000; i++) deep = { deep }
+    expect(() => find(deep)).toThrow(expect.objectContaining({ code: 'SERIALIZATION' }))
   })
 })

@@ -1,7 +1,6 @@
 import { types } from 'node:util'
-import { ConfigurationError } from '../kernel/errors.js'
+import { ConfigurationError, SerializationError } from '../kernel/errors.js'
 import { isCardNumber, isCardNumberValue } from './card-number.js'
-import { SensitiveDataError } from './errors.js'
 import { CARD, NUMBER, SECRET, SensitiveNames, wordsOf } from './sensitive-names.js'
 
 /** What a cache does with values that should not lie in Redis. */
@@ -29,7 +28,6 @@ export interface SensitiveOptions {
 export class SensitiveData {
   readonly action: 'reject' | 'skip' | 'off'
   private readonly names: SensitiveNames
-  private readonly told = new Set<string>()
 
   /** @throws ConfigurationError */
   constructor(options: SensitiveOptions = {}) {
@@ -43,39 +41,35 @@ export class SensitiveData {
 
   /**
    * Where the first sensitive field of a value is, such as `$.users[3].password`; null: there is none, or the action is `off`. Reads a
-   * getter once, as far as it looks. What a getter or `toJSON` throws it throws too, and a RangeError for what is nested too deeply:
-   * such values can't be encoded either.
+   * getter once, as far as it looks, and throws what it throws.
+   * @throws SerializationError a `toJSON` failed, or the value is nested deeper than the stack: it can't be encoded either
    */
   find(value: unknown): string | null {
     if (this.action === 'off' || typeof value !== 'object' || value === null) return null
-    const at = new Walk(this.names).inObject(value, 0, '', false)
-    return at === null ? null : `$${at}`
+    try {
+      const at = new Walk(this.names).inObject(value, 0, '', false)
+      return at === null ? null : `$${at}`
+    } catch (error) {
+      if (error instanceof RangeError)
+        throw new SerializationError('$', 'nested too deeply; store it in smaller parts', error)
+      throw error
+    }
   }
+}
 
-  /**
-   * Whether an explicit write may store the value.
-   * @returns false: the action is `skip` and it may not
-   * @throws SensitiveDataError the action is `reject` and it may not
-   */
-  allows(value: unknown, key?: string): boolean {
-    const path = this.find(value)
-    if (path === null) return true
-    if (this.action === 'reject') throw new SensitiveDataError(path, key)
-    return false
-  }
-
-  /** Whether a path was not told before: what happens at every load is logged once. The items of a list count as one. */
-  isNews(path: string): boolean {
-    const place = path.replace(/\[\d+\]/g, '[]')
-    if (this.told.has(place) || this.told.size >= MAX_TOLD) return false
-    this.told.add(place)
-    return true
-  }
+/**
+ * A path of {@link SensitiveData.find} without the numbers of items: rows of a list that differ in nothing else are one place, so that what
+ * happens at every load is told once.
+ */
+export function placeOf(path: string): string {
+  return path.replace(/\[\d+\]/g, '[]')
 }
 
 /** One look at one value. */
 class Walk {
   private readonly ancestors: object[] = []
+  /** The names of the ancestors; the value itself has none. */
+  private readonly path: string[] = []
   /** The prototype of the last instance that is no more than its fields: rows of a table have one class. */
   private lastRecord: unknown
 
@@ -92,16 +86,16 @@ class Walk {
       if (types.isDate(value)) return null
       if (types.isUint8Array(value)) return (traits & SECRET) !== 0 && value.byteLength > 0 ? '' : null
       if (types.isBoxedPrimitive(value)) return this.inValue(value.valueOf(), traits, at)
-      if (types.isMap(value) || types.isSet(value)) return this.inside(value, traits)
+      if (types.isMap(value) || types.isSet(value)) return this.inside(value, traits, at)
       this.lastRecord = prototype
     }
-    if (!substituted && typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-      const substitute = (value as { toJSON(key: string): unknown }).toJSON(at)
+    if (!substituted && typeof (value as Partial<Substituting>).toJSON === 'function') {
+      const substitute = this.substituteOf(value as Substituting, at)
       return typeof substitute === 'object' && substitute !== null
         ? this.inObject(substitute, traits, at, true)
         : this.inValue(substitute, traits, at)
     }
-    return this.inside(value, traits)
+    return this.inside(value, traits, at)
   }
 
   private inValue(value: unknown, traits: number, at: string): string | null {
@@ -120,10 +114,11 @@ class Walk {
   }
 
   /** A cycle can't be stored, and is not for this class to report. */
-  private inside(value: object, traits: number): string | null {
+  private inside(value: object, traits: number, name: string): string | null {
     const { ancestors } = this
     for (let i = ancestors.length - 1; i >= 0; i--) if (ancestors[i] === value) return null
     ancestors.push(value)
+    this.path.push(name)
     const at = Array.isArray(value)
       ? this.inItems(value, traits)
       : types.isMap(value)
@@ -132,6 +127,7 @@ class Walk {
           ? this.inItems([...value], traits)
           : this.inFields(value as Record<string, unknown>, traits)
     ancestors.pop()
+    this.path.pop()
     return at
   }
 
@@ -171,21 +167,32 @@ class Walk {
     return null
   }
 
+  private substituteOf(value: Substituting, at: string): unknown {
+    try {
+      return value.toJSON(at)
+    } catch (cause) {
+      const names = this.path.length === 0 ? [] : [...this.path.slice(1), at]
+      throw new SerializationError(`$${names.map(step).join('')}`, 'its toJSON failed, see the cause', cause)
+    }
+  }
+
   private traitsOf(name: string, outer: number): number {
     const traits = this.names.traits(name)
     return (traits & NUMBER) !== 0 && (outer & CARD) !== 0 ? traits | CARD : traits
   }
 }
 
-const ACTIONS: ReadonlySet<unknown> = new Set(['reject', 'skip', 'off'])
-/** Beyond it nothing is news: a cache that holds so many kinds of secrets has been told. */
-const MAX_TOLD = 1_000
+interface Substituting {
+  toJSON(key: string): unknown
+}
 
+const ACTIONS: ReadonlySet<unknown> = new Set(['reject', 'skip', 'off'])
 function assertNames(option: string, names: readonly string[]): void {
   if (!Array.isArray(names) || !names.every((name) => typeof name === 'string' && wordsOf(name) !== ''))
     throw new ConfigurationError(option, 'must be a list of names, each with a letter or a digit')
 }
 
 function step(name: string): string {
+  if (/^\d+$/.test(name)) return `[${name}]`
   return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
 }
