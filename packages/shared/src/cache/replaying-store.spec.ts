@@ -264,6 +264,16 @@ describe('ReplayingStore', () => {
     expect(cleared).toEqual(['g2'])
   })
 
+  it('repeats a clear also when nobody asked for its generation', async () => {
+    const random = new SeededRandom(1)
+    store = new ReplayingStore(inner, { clock, random, logger: { warn: () => undefined } })
+    inner.failingOnce.add('clear')
+    await failure(store.clear())
+    inner.taken()
+    await store.read(['x'], null)
+    expect(inner.taken()).toEqual(['clear', 'read x'])
+  })
+
   it('says once that the log fills and once that it was repeated, with the number', async () => {
     await away('a', 'b')
     await failure(store.bumpTags(['t'], 100))

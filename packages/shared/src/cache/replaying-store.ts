@@ -316,9 +316,12 @@ export class ReplayingStore implements CacheStore {
 
   private async send(owed: Owed): Promise<void> {
     switch (owed.kind) {
-      case 'clear':
-        this.environment.onCleared?.(await this.inner.clear())
+      case 'clear': {
+        // On a line of its own: an optional call that has nobody to call does not evaluate its argument.
+        const generation = await this.inner.clear()
+        this.environment.onCleared?.(generation)
         break
+      }
       case 'tags':
         await this.inner.bumpTags(owed.tags, this.maxTags)
         break
