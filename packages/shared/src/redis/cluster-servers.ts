@@ -76,7 +76,8 @@ export class ClusterServers implements Servers {
 
   get state(): Servers['state'] {
     const owners = new Set(this.slots)
-    if (this.covered && [...owners].every((node) => node !== undefined && serves(node))) return 'ready'
+    if (this.failure === undefined && this.covered && [...owners].every((node) => node !== undefined && serves(node)))
+      return 'ready'
     const stuck = [...this.nodes.values()].some(
       ({ shard }) => shard.session !== undefined && shard.circuit !== 'closed',
     )
@@ -188,13 +189,13 @@ export class ClusterServers implements Servers {
     const order = [...nodes.slice(turn), ...nodes.slice(0, turn)].filter(serves)
     if (first !== undefined) order.sort((a, b) => Number(b === first) - Number(a === first))
     try {
-      const ranges = await source.ask(
+      const { ranges, ok } = await source.ask(
         order,
         nodes.map(({ address }) => address),
       )
       if (this.closed) return
       this.apply(ranges)
-      this.failure = this.covered ? undefined : new Error('not all slots of the Cluster are served')
+      this.failure = ok && this.covered ? undefined : new Error('not all slots of the Cluster are served')
     } catch (cause) {
       if (!(cause instanceof Error)) throw cause
       if (this.closed) return

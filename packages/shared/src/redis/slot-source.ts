@@ -20,13 +20,13 @@ export class SlotSource {
    * @param connected masters to ask first, the best first
    * @param others addresses to be asked besides the seeds
    */
-  async ask(connected: readonly ClusterNode[], others: readonly NodeAddress[]): Promise<SlotRange[]> {
-    let doubtful: SlotRange[] | undefined
+  async ask(connected: readonly ClusterNode[], others: readonly NodeAddress[]): Promise<SlotAnswer> {
+    let doubtful: SlotAnswer | undefined
     for (const { shard, address } of connected) {
       try {
         const answer = this.read(await shard.ask(QUESTION), address)
-        if (answer.ok) return answer.ranges
-        doubtful ??= answer.ranges
+        if (answer.ok) return answer
+        doubtful ??= answer
       } catch (cause) {
         if (!(cause instanceof RedisUnavailableError || cause instanceof RedisReplyError)) throw cause
       }
@@ -36,8 +36,8 @@ export class SlotSource {
     const probes = [...addresses.values()].map(async (address) => {
       try {
         const answer = await this.probe(address)
-        if (answer.ok) return answer.ranges
-        doubtful ??= answer.ranges
+        if (answer.ok) return answer
+        doubtful ??= answer
       } catch (cause) {
         if (cause instanceof Error) failures.push(cause)
       }
@@ -55,7 +55,7 @@ export class SlotSource {
   }
 
   /** On a connection for this one question: the node may be a replica, or none of the Cluster any more. */
-  private async probe(address: NodeAddress): Promise<Answer> {
+  private async probe(address: NodeAddress): Promise<SlotAnswer> {
     const id = idOf(address)
     let door = this.doors.get(id)
     if (door === undefined) this.doors.set(id, (door = this.options.makePort(address)))
@@ -70,7 +70,7 @@ export class SlotSource {
     }
   }
 
-  private read(replies: readonly RedisReply[], { host }: NodeAddress): Answer {
+  private read(replies: readonly RedisReply[], { host }: NodeAddress): SlotAnswer {
     for (const reply of replies) if (reply instanceof RedisReplyError) throw reply
     const [info, slots] = replies as [RedisReply, RedisReply]
     const ranges = readSlots(slots, host, this.options.natMap)
@@ -86,8 +86,9 @@ export interface SlotSourceOptions {
   makePort(address: NodeAddress): RedisPort
 }
 
-interface Answer {
+export interface SlotAnswer {
   readonly ranges: SlotRange[]
+  /** The node that told it sees its Cluster at work. */
   readonly ok: boolean
 }
 
