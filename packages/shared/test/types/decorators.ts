@@ -19,6 +19,7 @@ export class Customers {
     tags: (customer: Customer, id: string) => [customer.id, id],
     condition: (id: string) => id !== '',
     unless: (customer: Customer | null) => customer === null,
+    grace: '1h',
     cacheNull: '10s',
     connection: 'reports',
   })
@@ -35,6 +36,26 @@ export class Customers {
   async put(customer: Customer): Promise<Customer> {
     return customer
   }
+
+  @CachePut({
+    keyGenerator: (customer: Customer) => `customer:${customer.id}`,
+    version: (customer: Customer & { changedAt: Date }) => customer.changedAt,
+    onUnavailable: 'throw',
+  })
+  async putNewer(customer: Customer): Promise<Customer> {
+    return customer
+  }
+
+  @CachePut({ keyGenerator: () => 'a', version: () => 7n, onUnavailable: undefined })
+  async putCounted(): Promise<number> {
+    return 1
+  }
+
+  @CacheEvict({ pattern: (tenantId: string) => `customer:${tenantId}:*`, onUnavailable: 'throw' })
+  async evictPattern(_tenantId: string): Promise<void> {}
+
+  @CacheEvict({ keyGenerator: (id: string) => `customer:${id}`, hold: true })
+  async evictAround(_id: string): Promise<void> {}
 
   @CacheEvict({ keyGenerator: (id: string) => [`customer:${id}`, 'customers:all'], tags: (id: string) => [id] })
   async evict(_id: string): Promise<void> {}
@@ -61,6 +82,16 @@ export class Misused {
   async numberAsKey(id: string): Promise<string> {
     return id
   }
+
+  // @ts-expect-error a version is a number, a bigint or a Date
+  @CachePut({ keyGenerator: () => 'a', version: () => 'v2' })
+  async textAsVersion(): Promise<number> {
+    return 1
+  }
+
+  // @ts-expect-error one pattern
+  @CacheEvict({ pattern: () => ['a*', 'b*'] })
+  async listOfPatterns(): Promise<void> {}
 
   // @ts-expect-error a preset is a CachePattern
   @CachePut({ keyGenerator: () => 'a', preset: 'hourly' })

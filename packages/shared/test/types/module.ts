@@ -28,6 +28,24 @@ RedisCacheModule.forRoot({ driver: 'memory', memory: new MemoryHub(), presets: {
 RedisCacheModule.forRootAsync({ inject: ['CONFIG'], useFactory: (config: { url: string }) => ({ url: config.url }) })
 RedisCacheModule.forRootAsync({ name: 'reports', useFactory: async () => ({ driver: 'memory' as const }) })
 
+RedisCacheModule.forRoot({ sentinels: { nodes: ['sentinel-1:26379'], name: 'mymaster' }, onFailover: 'trust' })
+RedisCacheModule.forRoot({ cluster: { nodes: [{ host: 'node-1', port: 6_379 }] }, tls: true })
+RedisCacheModule.forRoot({
+  grace: process.env['GRACE'],
+  earlyRefresh: false,
+  loadConcurrency: 50,
+  serializer: 'msgpack',
+  compression: { threshold: 65_536, algorithm: 'brotli' },
+  maxValueBytes: 1_048_576,
+  encryption: { keys: [{ id: '2026', secret: process.env['CACHE_KEY'] ?? '' }] },
+  tenancy: { required: true, resolve: () => undefined, global: ['currency'] },
+  sensitive: { action: 'skip', fields: ['iban'], allow: ['pinColor'] },
+})
+
+// @ts-expect-error there is no such policy
+RedisCacheModule.forRoot({ onFailover: 'ignore' })
+// @ts-expect-error there is no such serializer
+RedisCacheModule.forRoot({ serializer: 'xml' })
 // @ts-expect-error there is no such driver
 RedisCacheModule.forRoot({ driver: 'disk' })
 // @ts-expect-error there is no such option
