@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { Readable } from 'node:stream'
 import {
   type CanActivate,
@@ -20,12 +21,12 @@ import {
 } from '@nestjs/common'
 import { APP_INTERCEPTOR } from '@nestjs/core'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
-import { delay, map, of } from 'rxjs'
+import { delay, map, Observable, of } from 'rxjs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
 import { ConfigurationError, InvalidDurationError } from '../../kernel/errors.js'
 import type { RedisCacheService } from '../cache.js'
-import { runAsTenant, type TenancyOptions } from '../tenancy.js'
+import { currentTenant, runAsTenant, type TenancyOptions } from '../tenancy.js'
 import { CacheResponse, type CacheResponseOptions } from './cache-response.decorator.js'
 import { CacheResponseInterceptor } from './cache-response.interceptor.js'
 import { CacheResponseIdentity } from './response-identity.js'
@@ -238,6 +239,38 @@ describe.each(['Express', 'Fastify'])('CacheResponseInterceptor on %s', (platfor
     expect(stored.mock.calls[0]![0]).toMatch(/^response:t1:Route\.it:[\w-]{43}$/)
     await cache.invalidateByTag('/it')
     expect(await get('/it', { 'x-turn': 't1' })).toMatchObject({ state: 'MISS' })
+  })
+
+  it('runs inside an interceptor that says whose turn it is, as the handler does', async () => {
+    const turns: NestInterceptor = {
+      intercept: (context, next) => {
+        const { tenantId } = context.switchToHttp().getRequest<{ tenantId: string }>()
+        return new Observable((subscriber) => runAsTenant(tenantId, () => next.handle().subscribe(subscriber)))
+      },
+    }
+    const Route = routeOf(() => ({ turn: currentTenant() }))
+    const get = await serve(Route, { tenancy: { required: true }, outside: [turns] })
+    for (const state of ['MISS', 'HIT']) {
+      for (const turn of ['t1', 't2']) {
+        expect(await get('/it', { 'x-tenant': turn })).toMatchObject({ state, body: { turn } })
+      }
+    }
+  })
+
+  it('lets a request with a body pass', async () => {
+    const get = await serve(routeOf((_, calls) => ({ calls })))
+    const { port, hostname } = new URL(await app!.getUrl())
+    const withBody = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const headers = { 'content-type': 'application/json', 'content-length': '2' }
+        const sending = request({ port, hostname, path: '/it', headers }, (response) => {
+          response.resume().on('end', () => resolve(response.headers['x-cache'] as string | undefined))
+        })
+        sending.on('error', reject).end('{}')
+      })
+    expect(await withBody()).toBe('BYPASS')
+    expect(await get('/it')).toMatchObject({ state: 'MISS' })
+    expect(await withBody()).toBe('BYPASS')
   })
 
   it('runs one handler for all who ask at once', async () => {
@@ -476,8 +509,11 @@ describe.each(['Express', 'Fastify'])('CacheResponseInterceptor on %s', (platfor
         return { calls: ++this.calls }
       }
     }
-    const get = await serve(All)
+    const cache = memoryCache()
+    const looked = vi.spyOn(cache, 'getOrSet')
+    const get = await serve(All, { cache })
     await get('/all/one')
+    expect(looked).toHaveBeenCalledTimes(1)
     expect(await get('/all/one')).toMatchObject({ state: 'HIT', body: { calls: 1 } })
     expect(await get('/all/two')).toMatchObject({ state: 'BYPASS' })
   })
