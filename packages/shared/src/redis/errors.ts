@@ -89,10 +89,14 @@ export function mendOf(cause: Error | undefined): string {
   if (cause instanceof VextrusError && !(cause instanceof RedisReplyError)) return ''
   const text = cause === undefined ? '' : `${cause.message} ${(cause as NodeJS.ErrnoException).code ?? ''}`
   for (const [pattern, mend] of MENDS) if (pattern.test(text)) return mend
-  return 'Check `host` and `port`, or `url`, and that the server is running'
+  return 'Check `host` and `port`, `url`, `sentinels` or `cluster`, and that the server is running'
 }
 
 const MENDS: readonly (readonly [RegExp, string])[] = [
+  [
+    /sentinel/i,
+    'Check `sentinels`: `nodes`, `name`, and its `password` and `tls`, and that the Sentinels know a master',
+  ],
   [/WRONGPASS|invalid password/, 'Check `password`, and `username` when the server has ACL users'],
   [/AUTH .*called without any password/, 'The server has no password: leave out `password`'],
   [/NOAUTH/, 'The server wants a password: set `password`, and `username` when it has ACL users'],
@@ -100,20 +104,16 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
     /NOPERM/,
     'The ACL user of `username` needs the keys and channels that begin with the word of `keyPrefix`, `&__redis__:invalidate`, and the command named here',
   ],
+  [/DB index/i, 'Check `db`: the server has no such database'],
   [
-    /sentinel/i,
-    'Check `sentinels`: `nodes`, `name`, and its `password` and `tls`, and that the Sentinels know a master',
+    /SSL|TLS|CERT|certificate|self.signed|during the handshake/i,
+    'Check `tls` (or `rediss://` in `url`) here and on the server, and `host` and `port`',
   ],
   [
     /cluster support disabled/i,
     'The server is no node of a Cluster: give `host` and `port`, or `url`, in place of `cluster`',
   ],
   [/Cluster|slots/, 'Check `cluster.nodes`, and that `CLUSTER INFO` says `cluster_state:ok`'],
-  [/DB index/i, 'Check `db`: the server has no such database'],
-  [
-    /SSL|TLS|CERT|certificate|self.signed|during the handshake/i,
-    'Check `tls` (or `rediss://` in `url`) here and on the server, and `host` and `port`',
-  ],
 ]
 
 /** The server repeats the arguments of a command it does not know; they may be values, so they are left out. */

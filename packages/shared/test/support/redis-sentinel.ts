@@ -61,7 +61,7 @@ export async function startSentinel(options: RedisSentinelOptions = {}): Promise
     const config = [
       `sentinel monitor ${NAME} ${first.host} ${first.port} ${quorum}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
-      `sentinel failover-timeout ${NAME} 3000`,
+      `sentinel failover-timeout ${NAME} 2000`,
       ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
       ...(sentinelPassword === undefined ? [] : [`sentinel sentinel-pass ${sentinelPassword}`]),
     ]
@@ -116,7 +116,7 @@ class LocalSentinels implements RedisSentinels {
       15_000,
     )
     // After four of these a Sentinel that has not heard of a failover makes the promoted replica a replica again.
-    await this.debug('PUBLISH-PERIOD', 1_000)
+    await this.debug('PUBLISH-PERIOD', 500)
   }
 
   private async debug(...settings: (string | number)[]): Promise<void> {

@@ -180,7 +180,8 @@ class LocalRedis implements RedisServer {
   }
 
   private connection(): Redis {
-    if (this.plain === undefined) {
+    // Sentinels end all connections of a server when its role changes.
+    if (this.plain === undefined || this.plain.status === 'end') {
       const { password } = this.options
       this.plain = new Redis({
         host: this.host,

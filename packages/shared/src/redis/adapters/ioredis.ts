@@ -217,6 +217,7 @@ export class IoredisPort implements RedisPort {
   /** The socket is open and the handshake of ioredis begins, which has no deadline of its own. */
   private readonly onConnect = (): void => {
     this.failure = undefined
+    this.sentinelFailure = undefined
     this.patience?.cancel()
     const timeoutMs = this.ioredis.options.connectTimeout ?? CONNECT_TIMEOUT_MS
     this.patience = this.clock.timer(timeoutMs, () => {
@@ -270,12 +271,16 @@ export class IoredisPort implements RedisPort {
   }
 
   private readonly onError = (error: Error): void => {
-    this.failure = readable(error, this.ioredis.options.tls !== undefined)
-    if (this.sentinelFailure !== undefined && /sentinels are unreachable/.test(error.message)) {
-      this.failure = new Error(`no Sentinel names a master: ${this.sentinelFailure.message}`, { cause: error })
+    let failure = readable(error, this.ioredis.options.tls !== undefined)
+    if (/sentinels are unreachable/.test(error.message)) {
+      const { sentinelFailure } = this
+      // ioredis says so too when it has come to the end of its list, and has asked each one on the way with success.
+      if (sentinelFailure === undefined) return
+      failure = new Error(`no Sentinel names a master: ${sentinelFailure.message}`, { cause: error })
+      this.sentinelFailure = undefined
     }
-    this.sentinelFailure = undefined
-    for (const watcher of this.watchers) watcher.error(this.failure)
+    this.failure = failure
+    for (const watcher of this.watchers) watcher.error(failure)
   }
 }
 
