@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest'
+import { startRedis } from '../support/redis-server.js'
+import { waitFor } from '../support/wait-for.js'
+import { badDay, NOTHING_WRONG, refusals } from './bad-day.js'
+
+/** Between two heartbeats, with one answer on its way. */
+const NOTICED_MS = 500 + 400
+
+describe('a server that is made a replica of another', () => {
+  it('refuses writes, is left within a heartbeat, and is used again when it is a master', async () => {
+    const another = await startRedis()
+    let noticedMs = Infinity
+    try {
+      const report = await badDay({
+        losesHolds: true,
+        async fault({ server, served, members }) {
+          await server.command('REPLICAOF', another.host, another.port)
+          const demoted = performance.now()
+          await waitFor('the role to be seen', () => members.every(({ connection }) => connection.status !== 'ready'))
+          noticedMs = performance.now() - demoted
+          await served(500)
+          await server.command('REPLICAOF', 'NO', 'ONE')
+        },
+      })
+      expect(report).toMatchObject(NOTHING_WRONG)
+      expect(refusals(report)).toBeGreaterThan(0)
+      expect(noticedMs).toBeLessThan(NOTICED_MS)
+    } finally {
+      await another.stop()
+    }
+  })
+})
