@@ -130,6 +130,7 @@ export class CacheEngine {
 
   async close(): Promise<void> {
     await this.loads.close()
+    await this.sweeper.close()
     await this.store.close()
   }
 }

@@ -11,7 +11,7 @@ import type { HoldOptions, HoldTargets } from './invalidation-hold.js'
 import { type GetOrSetManyOptions, ManyLoads } from './many.js'
 import type { GetOrSetOptions, LoadContext, Lookup, SetManyEntry, SetManyOptions, SetOptions } from './public-types.js'
 import type { Scope } from './scope.js'
-import { checkTags, storedTags } from './tags.js'
+import { storedTags } from './tags.js'
 import { UNREADABLE } from './values.js'
 
 /**
@@ -98,7 +98,7 @@ export class RedisCache {
       {
         ttlMs: ttls.ofLoad(stored, options.ttl),
         graceMs: ttls.ofGrace(options.grace),
-        tags: typeof options.tags === 'function' ? options.tags : checkTags(options.tags ?? []),
+        tags: typeof options.tags === 'function' ? options.tags : storedTags(this.scope, options.tags ?? []),
         cacheNullMs: ttls.ofNull(options.cacheNull),
       },
       this.scope,

@@ -6,13 +6,14 @@ import type { LoadContext, LoadPlan, PlanContext } from './load-plan.js'
 import type { Loads } from './loader.js'
 import type { ResolvedCacheOptions } from './options.js'
 import type { Scope } from './scope.js'
-import { checkTags, storedTags } from './tags.js'
+import { joinedTags, storedTags } from './tags.js'
 import { UNREADABLE, type Values } from './values.js'
 
 /** What a call of `getOrSet` says of the entry that it would store. */
 export interface ReadThroughOptions<T> {
   readonly ttlMs: number | ((value: T) => number)
   readonly graceMs: number
+  /** As they are stored, or the caller's, which depend on the value. */
   readonly tags: readonly string[] | ((value: T) => readonly string[])
   /** Null: a loaded null is not stored. */
   readonly cacheNullMs: number | null
@@ -79,21 +80,22 @@ export class ReadThrough {
   ): LoadPlan {
     return {
       load: load as (context: LoadContext) => unknown,
-      newContext: () => new LoadSettings(scope.ownKey(key), this.options.maxTtlMs),
+      newContext: () => new LoadSettings(scope, scope.ownKey(key), this.options.maxTtlMs),
       storing: (value, context) => {
         if (context.skipped || value === undefined) return null
         if (value === null) {
           if (cacheNullMs === null) return null
+          // Tags of a loaded null are those that don't depend on it.
           return this.stored(
             context.ttlMs ?? cacheNullMs,
             graceMs,
-            typeof tags === 'function' ? [] : tags,
+            typeof tags === 'function' ? scope.marks : tags,
             context,
-            scope,
           )
         }
         const ms = context.ttlMs ?? (typeof ttlMs === 'function' ? ttlMs(value as T) : ttlMs)
-        return this.stored(ms, graceMs, typeof tags === 'function' ? tags(value as T) : tags, context, scope)
+        const own = typeof tags === 'function' ? storedTags(scope, tags(value as T)) : tags
+        return this.stored(ms, graceMs, own, context)
       },
     }
   }
@@ -103,11 +105,10 @@ export class ReadThrough {
     graceMs: number,
     own: readonly string[],
     context: PlanContext,
-    scope: Scope,
   ): Lifetime & { readonly tags: readonly string[] } {
     // The lifetime is only ever made shorter: nobody gets an entry that is older than was asked for.
     const ttlMs = Math.max(1, Math.round(ms * (1 - this.options.jitter * this.random.float())))
-    return { ttlMs, graceMs, tags: storedTags(scope, [...own, ...context.tags]) }
+    return { ttlMs, graceMs, tags: context.tags.length === 0 ? own : joinedTags(own, context.tags) }
   }
 }
 
@@ -117,6 +118,7 @@ class LoadSettings implements PlanContext {
   skipped = false
 
   constructor(
+    private readonly scope: Scope,
     readonly key: string,
     private readonly maxTtlMs: number,
   ) {}
@@ -126,7 +128,7 @@ class LoadSettings implements PlanContext {
   }
 
   readonly addTags = (...tags: string[]): void => {
-    this.tags = checkTags([...this.tags, ...tags])
+    this.tags = joinedTags(this.tags, storedTags(this.scope, tags))
   }
 
   readonly skip = (): void => {

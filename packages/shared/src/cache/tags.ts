@@ -23,3 +23,14 @@ export function storedTags(scope: Scope, tags: readonly string[]): readonly stri
   const mapped = own.map((tag) => scope.tag(tag))
   return scope.marks.length === 0 ? mapped : [...mapped, ...scope.marks]
 }
+
+/** Two lists of {@link storedTags}. @throws InvalidKeyError they are too many */
+export function joinedTags(one: readonly string[], other: readonly string[]): readonly string[] {
+  const joined = [...new Set([...one, ...other])]
+  if (joined.length > MAX_TAGS + MOST_MARKS)
+    throw new InvalidKeyError(`an entry has at most ${MAX_TAGS} tags, not ${joined.length}`)
+  return joined
+}
+
+/** Of a tenant's user: both scopes'. */
+const MOST_MARKS = 2

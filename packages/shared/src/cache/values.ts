@@ -5,7 +5,7 @@ import { keyGroup } from '../kernel/key.js'
 import type { StoredEntry } from './cache-store.js'
 import { SensitiveDataError } from './errors.js'
 import type { CacheLogger } from './options.js'
-import type { SensitiveData } from './sensitive.js'
+import { placeOf, type SensitiveData } from './sensitive.js'
 
 /** A value was not stored, and its caller has it all the same. Channel `vextrus:cache.not-stored`. */
 export const cacheNotStored = defineEvent<{
@@ -81,7 +81,7 @@ export class Values {
   private leaveOut(key: string, path: string): null {
     cacheNotStored.publish(() => ({ key, reason: 'sensitive', bytes: undefined, path }))
     this.tellOnce(
-      `${keyGroup(key)} ${path}`,
+      `${keyGroup(key)} ${placeOf(path)}`,
       `a value of '${keyGroup(key)}' was not cached: ${path} looks sensitive; leave the field out, or name it in sensitive.allow when it is harmless`,
     )
     return null

@@ -279,10 +279,12 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
           await strict.set('product:t1:1', 1, { tags: ['product:t1'] })
           expect(await strict.get('product:t1:1')).toBe(1)
           expect(await strict.forTenant('t1').get('product:1')).toBe(1)
+          const unwanted = vi.fn(() => 1)
           const refused = [
             () => strict.get('product:t2:1'),
             () => strict.set('product:t1:1', 1, { tags: ['product'] }),
             () => strict.getOrSet('x', () => 1),
+            () => strict.getOrSet('product:t1:2', unwanted, { tags: ['product'] }),
             () => strict.getMany(['product:t1:1', 'product:t2:1']),
             () => strict.delete(['product:t1:1', 'y']),
             () => strict.deleteByPattern('product:*'),
@@ -292,6 +294,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
             async () => strict.forTenant('t2'),
           ]
           for (const call of refused) await expect(call()).rejects.toThrow(TenantKeyError)
+          expect(unwanted).not.toHaveBeenCalled()
         })
         await strict.set('currency:EUR', 1)
         await runGlobal(() => strict.clear())

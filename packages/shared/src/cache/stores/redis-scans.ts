@@ -3,8 +3,8 @@ import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import type { Keyspace } from '../../redis/keyspace.js'
 import { command, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
-import { scan } from '../../redis/scan.js'
-import type { Layout, Unit } from '../../redis/topology.js'
+import { scan, ScanWalk } from '../../redis/scan.js'
+import type { Layout, Shard, Unit } from '../../redis/topology.js'
 import { CacheUnavailableError } from '../errors.js'
 import type { RedisUnits } from './redis-units.js'
 
@@ -41,11 +41,10 @@ export class RedisScans {
         await this.remove('DEL', leases)
         for (const lease of leases) leased.add(keyOf(lease))
       })
-      await this.eachBatch(this.keyspace.entriesLike(glob), async (entries) => {
-        // Not in one expression: several masters are scanned at a time, and each would add to what it read before it waited.
-        const gone = await this.remove('UNLINK', entries)
-        removed += gone
-      })
+      const gone = await unavailable(
+        Promise.all(this.units.topology.shards().map((shard) => this.removeEntries(shard, glob))),
+      )
+      removed += gone.reduce((sum, count) => sum + count, 0)
       const after = await this.layout()
       if (!before.migrating && !after.migrating && before.slots === after.slots) return { removed, leased: [...leased] }
     }
@@ -70,6 +69,25 @@ export class RedisScans {
     return gone
   }
 
+  /** The second pass on one master: each batch goes beside the question for the next one. */
+  private async removeEntries(shard: Shard, glob: string): Promise<number> {
+    const walk = new ScanWalk(shard, this.keyspace.entriesLike(glob), { count: SCAN_COUNT })
+    const limit = this.units.topology.sharded ? 1 : UNLINK_LIMIT
+    let removed = 0
+    let batch: string[][] = []
+    while (!walk.done || batch.length > 0) {
+      const unlinks = batch.map((keys) => command('UNLINK', keys))
+      const step = walk.done ? { keys: [], ...(await shard.exec(unlinks)) } : await walk.next(unlinks)
+      // What was refused, for its slot has moved, goes the way of all keys.
+      const refused = batch.filter((_, i) => step.replies[i] instanceof RedisReplyError)
+      for (const reply of step.replies) if (typeof reply === 'number') removed += reply
+      const later = refused.length > 0 ? await this.remove('UNLINK', refused.flat()) : 0
+      removed += later
+      batch = chunks(step.keys, limit)
+    }
+    return removed
+  }
+
   /** Removes stored keys, and answers how many were there. */
   private async remove(name: 'DEL' | 'UNLINK', keys: readonly string[]): Promise<number> {
     const limit = this.units.topology.sharded ? 1 : UNLINK_LIMIT
@@ -80,7 +98,7 @@ export class RedisScans {
   }
 
   private async eachBatch(glob: string, work: (keys: readonly string[]) => Promise<void>): Promise<void> {
-    const walk = async (shard: Parameters<typeof scan>[0]): Promise<void> => {
+    const walk = async (shard: Shard): Promise<void> => {
       for await (const keys of scan(shard, glob, { count: SCAN_COUNT })) await work(keys)
     }
     await unavailable(Promise.all(this.units.topology.shards().map(walk)))
