@@ -25,7 +25,10 @@ import { delay, map, Observable, of } from 'rxjs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { appWith, memoryCache } from '../../../test/support/cached-app.js'
 import { ConfigurationError, InvalidDurationError } from '../../kernel/errors.js'
-import type { RedisCacheService } from '../cache.js'
+import { FakeClock } from '../../testing/fake-clock.js'
+import { RedisCacheService } from '../cache.js'
+import { MemoryHub } from '../stores/memory-hub.js'
+import { MemoryCacheStore } from '../stores/memory.js'
 import { currentTenant, runAsTenant, type TenancyOptions } from '../tenancy.js'
 import { CacheResponse, type CacheResponseOptions } from './cache-response.decorator.js'
 import { CacheResponseInterceptor } from './cache-response.interceptor.js'
@@ -354,6 +357,21 @@ describe.each(['Express', 'Fastify'])('CacheResponseInterceptor on %s', (platfor
     expect(await get('/it')).toMatchObject({ status: 404, body: { message: 'call 2' } })
     expect(await get('/it')).toMatchObject({ status: 200, state: 'MISS' })
     expect(await get('/it')).toMatchObject({ status: 200, state: 'HIT' })
+  })
+
+  it('never serves a response past its TTL: no handler could run behind it to load the next one', async () => {
+    const clock = new FakeClock()
+    const hub = new MemoryHub({ clock })
+    const cache = new RedisCacheService(new MemoryCacheStore(hub), { jitter: 0, grace: '1h' }, { clock })
+    const get = await serve(
+      routeOf((_, calls) => ({ calls }), { ttl: 10 }),
+      { cache },
+    )
+    await get('/it')
+    await clock.advance(9_000)
+    expect(await get('/it')).toMatchObject({ state: 'HIT', body: { calls: 1 } })
+    await clock.advance(2_000)
+    expect(await get('/it')).toMatchObject({ state: 'MISS', body: { calls: 2 } })
   })
 
   it('brings back the headers that the handler set, and none of those that belong to a request', async () => {
