@@ -19,8 +19,9 @@ return { value, tonumber(ARGV[2]) }`,
   /** cache/lua/bump.lua */
   cacheBump: {
     name: 'cacheBump',
-    sha: '7b1779be1b37a6269c82a7fa898f5d499130f023',
-    lua: `local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
+    sha: 'fd50efe35c3d4f002076a3f5603d12bf781dcee0',
+    lua: `#!lua flags=allow-oom
+local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
 local mark = string.format('%.0f', s - 1)
 local firstTag = 4 + tonumber(ARGV[3])
 for first = firstTag, #ARGV, 1000 do
@@ -66,11 +67,19 @@ if excess > 0 then
 end
 return string.format('%.0f', s)`,
   },
+  /** cache/lua/clear.lua */
+  cacheClear: {
+    name: 'cacheClear',
+    sha: 'c4ada5ca7ab3c7c547a2334ee2d4821d2616a6bb',
+    lua: `#!lua flags=allow-oom
+return redis.call('ZADD', KEYS[1], 'XX', 'INCR', ARGV[1], '#g')`,
+  },
   /** cache/lua/clock.lua */
   cacheClock: {
     name: 'cacheClock',
-    sha: '376d763a04f9c360b4d4325ea233de2008fbff59',
-    lua: `local g = redis.call('ZSCORE', KEYS[1], '#g')
+    sha: 'a0fb9602d8dce2d6a84beb8dd260d70426c94325',
+    lua: `#!lua flags=allow-oom
+local g = redis.call('ZSCORE', KEYS[1], '#g')
 if not g and ARGV[3] == '1' then
   local time = redis.call('TIME')
   local new = 2 ^ 45 + (tonumber(ARGV[1]) + time[1] * 1000000 + time[2]) % 2 ^ 44
@@ -108,8 +117,9 @@ return 1`,
   /** cache/lua/hold.lua */
   cacheHold: {
     name: 'cacheHold',
-    sha: '2bc14de5483c0c0291e9c3a2b2c0e6237840b28c',
-    lua: `if not redis.call('ZSCORE', KEYS[1], '#g') then
+    sha: '7a51d7ec1ed9346368359fd5e540e97470265745',
+    lua: `#!lua flags=allow-oom
+if not redis.call('ZSCORE', KEYS[1], '#g') then
   return -1
 end
 local new = 0
@@ -131,6 +141,13 @@ for i = 4, #ARGV do
   redis.call('ZADD', KEYS[1], ends, ARGV[i])
 end
 return 1`,
+  },
+  /** cache/lua/mark-clear.lua */
+  cacheMarkClear: {
+    name: 'cacheMarkClear',
+    sha: '476b6063439f1e7d4ff47d0028b76128b50dc333',
+    lua: `#!lua flags=allow-oom
+return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])`,
   },
   /** cache/lua/reclaim.lua */
   cacheReclaim: {

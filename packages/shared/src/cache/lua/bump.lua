@@ -2,7 +2,8 @@
 -- Marks tags as invalidated now (R1); O(tags), whatever number of entries carry them. Beside it members of holds go (R13).
 -- KEYS 1 clock   ARGV 1 most tags kept  2 'all': remove the members, 'expired': those that are  3 number of members  4… members, tags
 -- Returns the new sequence
--- It runs although the memory is full: else what should be gone would be answered until somebody frees some. It takes a few bytes a tag.
+-- It runs although the server's memory is full (allow-oom): refused, it would leave what should be gone to be answered until memory is free.
+-- What it takes is bounded: a member a tag, and no more tags than are kept.
 -- One call takes two sequences: the marks get the first, #s ends on the second. So a delta from #s (inclusive) repeats no mark.
 local s = tonumber(redis.call('ZINCRBY', KEYS[1], 2, '#s'))
 local mark = string.format('%.0f', s - 1)

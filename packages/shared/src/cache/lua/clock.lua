@@ -2,7 +2,7 @@
 -- Creates the tag clock if it is absent, and moves its generation on once for each master that it comes to lie on (R2, R16).
 -- KEYS 1 clock   ARGV 1 random integer below 2^44  2 epoch of the master, '' where failovers are trusted  3 '1' create, '0' only move on
 -- Returns { #g, #s, #f or false }, of one moment
--- It runs although the memory is full: else what should be gone would be answered until somebody frees some. It takes a few bytes a clock.
+-- It runs although the memory is full, as bump.lua does, and why.
 -- A new generation is never an old one: random plus the server's microseconds, in [2^45, 2^46). What is left of a clock without a generation
 -- is void, so it goes. Members at score 0 are the epochs, and there is one of them.
 local g = redis.call('ZSCORE', KEYS[1], '#g')

@@ -2,7 +2,7 @@
 -- Places or extends the members of a hold (R13).
 -- KEYS 1 clock   ARGV 1 time to live, ms  2 'place' or 'renew'  3 most members in all  4… members
 -- Returns 1 done, 0 refused: too many (place), or one is gone (renew), -1 there is no clock
--- It runs although the memory is full: else what should be gone would be answered until somebody frees some. It takes a few bytes a member.
+-- It runs although the memory is full, as bump.lua does, and why.
 -- Their score is the end in this server's ms: above 2^40, and so above every sequence, and below 2^45, where generations begin.
 if not redis.call('ZSCORE', KEYS[1], '#g') then
   return -1

@@ -106,11 +106,14 @@ export class RedisClock {
 
   /** R2. Answers the generation. */
   async clear(): Promise<string> {
-    // A second time where the server had to be sent the script first, and so made the clock after the other command had looked for it.
+    // A second time where the server had to be sent the first script, and so made the clock after the other had looked for it.
     const generation = (await this.nextGeneration()) ?? (await this.nextGeneration())
     if (generation === null) throw new CacheUnavailableError('the tag clock was lost while clearing; call again')
     const marker = this.keyspace.clearMarker
-    await this.units.one({ key: marker, commands: [command('SET', [marker, '1', 'PX', CLEAR_MARKER_MS])] })
+    await this.units.one({
+      key: marker,
+      commands: [scriptCommand(SCRIPTS.cacheMarkClear, [marker], [CLEAR_MARKER_MS])],
+    })
     return generation
   }
 
@@ -141,11 +144,7 @@ export class RedisClock {
   private async nextGeneration(): Promise<string | null> {
     const step = 1 + this.random.int(LARGEST_CLEAR_STEP)
     const { replies } = await this.units.one(
-      this.unit((shard) => [
-        this.script(shard, true),
-        // Sent twice it moves on twice, never back (R2); XX because a generation is only ever made by the clock's script.
-        command('ZADD', [this.keyspace.tags, 'XX', 'INCR', step, '#g']),
-      ]),
+      this.unit((shard) => [this.script(shard, true), scriptCommand(SCRIPTS.cacheClear, [this.keyspace.tags], [step])]),
     )
     return replies[1] === null ? null : String(replies[1])
   }
