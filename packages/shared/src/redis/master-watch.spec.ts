@@ -171,6 +171,25 @@ describe('the watch over a master', () => {
     expect(shard.circuit).not.toBe('closed')
   })
 
+  it('makes a new connection at once where others decide who is master, and soon when there is no answer', async () => {
+    watch.stop()
+    watch = new MasterWatch(port, shard, clock, { session() {}, up() {}, down() {} }, { movable: true })
+    watch.start()
+    await healthy()
+    await clock.advance(500)
+    port.next().answer(...heartbeat({ role: 'slave' }))
+    await settled()
+    expect(shard.session).toBeUndefined()
+    expect(port.resets).toBe(1)
+
+    port.loseNow()
+    await healthy()
+    await clock.advance(2_000)
+    expect(port.resets).toBe(1)
+    await clock.advance(500)
+    expect(port.resets).toBe(2)
+  })
+
   it('stops for good', async () => {
     await healthy()
     watch.stop()

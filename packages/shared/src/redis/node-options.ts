@@ -1,5 +1,4 @@
 import { ConfigurationError } from '../kernel/errors.js'
-import type { RedisAddress } from './options.js'
 import type { NatMap, NodeAddress } from './slot-map.js'
 
 /** The Sentinels that watch over a master. */
@@ -66,8 +65,17 @@ export function resolveSentinels(sentinels: SentinelOptions): ResolvedSentinels 
   }
 }
 
+/** What stands beside `cluster` and is the same for all of its nodes. */
+interface SharedByNodes {
+  readonly username?: string
+  readonly password?: string
+  readonly db: number
+  readonly tls?: object
+  readonly clientOptions: object
+}
+
 /** @throws ConfigurationError */
-export function resolveCluster(cluster: ClusterOptions, address: RedisAddress): ClusterSettings {
+export function resolveCluster(cluster: ClusterOptions, address: SharedByNodes): ClusterSettings {
   if (typeof cluster !== 'object' || cluster === null) {
     throw new ConfigurationError('cluster', 'must be an object: { nodes: [{ host, port }] }')
   }

@@ -5,6 +5,8 @@ import type { RedisClientLike } from './client.js'
 import { type RedisConnectionOptions, resolveOptions } from './options.js'
 
 const client = {} as RedisClientLike
+const sentinels = { nodes: ['a:1'], name: 'mymaster' }
+const cluster = { nodes: ['a:1'] }
 
 describe('connection options', () => {
   it('have defaults, also where undefined is given', () => {
@@ -22,6 +24,8 @@ describe('connection options', () => {
       db: undefined,
       tls: undefined,
       url: undefined,
+      sentinels: undefined,
+      cluster: undefined,
       client: undefined,
       clientOptions: undefined,
       commandTimeout: undefined,
@@ -83,9 +87,53 @@ describe('connection options', () => {
       { clientOptions: { autoResendUnfulfilledCommands: true } },
       'clientOptions.autoResendUnfulfilledCommands',
     ],
+    ['host beside sentinels', { sentinels, host: 'a' }, 'host'],
+    ['port beside sentinels', { sentinels, port: 1 }, 'port'],
+    ['cluster beside sentinels', { sentinels, cluster }, 'cluster'],
+    ['sentinels beside url', { url: 'redis://a', sentinels }, 'sentinels'],
+    ['cluster beside url', { url: 'redis://a', cluster }, 'cluster'],
+    ['sentinels beside client', { client, sentinels }, 'sentinels'],
+    ['cluster beside client', { client, cluster }, 'cluster'],
+    ['host beside cluster', { cluster, host: 'a' }, 'host'],
+    ['port beside cluster', { cluster, port: 1 }, 'port'],
+    ['a database of a Cluster', { cluster, db: 1 }, 'db'],
+    ['sentinels without a name', { sentinels: { nodes: ['a'], name: '' } }, 'sentinels.name'],
+    ['a user of Sentinels without password', { sentinels: { ...sentinels, username: 'me' } }, 'sentinels.username'],
+    ['Sentinels without nodes', { sentinels: { ...sentinels, nodes: [] } }, 'sentinels.nodes'],
+    ['a Cluster without nodes', { cluster: { nodes: [] } }, 'cluster.nodes'],
+    ['a node that is a url', { cluster: { nodes: ['redis://:pw@a:1'] } }, 'cluster.nodes'],
+    ['a node without host', { cluster: { nodes: [{ host: '' }] } }, 'cluster.nodes'],
+    ['a node with a strange port', { cluster: { nodes: ['a:70000'] } }, 'cluster.nodes'],
+    ['sentinels in clientOptions', { clientOptions: { sentinels: [] } }, 'clientOptions.sentinels'],
+    ['a role in clientOptions', { clientOptions: { role: 'slave' } }, 'clientOptions.role'],
     ['a host in clientOptions', { clientOptions: { host: 'a' } }, 'clientOptions.host'],
   ])('are refused by name: %s', (_, options, option) => {
     expect(() => resolveOptions(options)).toThrow(expect.objectContaining({ code: 'CONFIGURATION', option }))
+  })
+
+  it('take nodes as objects and as texts, with their usual ports', () => {
+    const nodes = [{ host: 'a', port: 1 }, { host: 'b' }, 'c', 'd:2', '[::1]:3']
+    const hosts = ['a', 'b', 'c', 'd', '::1']
+    const at = (usual: number) => [1, usual, usual, 2, 3].map((port, i) => ({ host: hosts[i]!, port }))
+    expect(resolveOptions({ cluster: { nodes } }).cluster!.seeds).toEqual(at(6_379))
+    expect(resolveOptions({ sentinels: { nodes, name: 'm' } }).sentinels!.nodes).toEqual(at(26_379))
+  })
+
+  it('take password and TLS for all nodes of a Cluster, and those of Sentinels apart from the master’s', () => {
+    const natMap = { 'a:1': { host: 'b', port: 2 } }
+    const given = { password: 'pw', tls: true, clientOptions: { natMap, family: 6 } }
+    expect(resolveOptions({ cluster, ...given }).cluster).toEqual({
+      seeds: [{ host: 'a', port: 1 }],
+      natMap,
+      password: 'pw',
+      tls: {},
+      clientOptions: { family: 6 },
+    })
+    const own = { ...sentinels, username: 'watch', password: 'other', tls: true }
+    const resolved = resolveOptions({ sentinels: own, password: 'pw', db: 3 })
+    expect(resolved.sentinels).toMatchObject({ name: 'mymaster', username: 'watch', password: 'other', tls: {} })
+    expect(resolved.address).toMatchObject({ password: 'pw', db: 3 })
+    expect(resolved.address).not.toHaveProperty('tls')
   })
 
   it('let other options of the client pass, and undefined ones too', () => {

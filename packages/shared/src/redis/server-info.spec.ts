@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { greeting, heartbeat } from '../../test/support/fake-port.js'
-import { RedisReplyError, RedisRoleError, RedisVersionError } from './errors.js'
+import { RedisModeError, RedisReplyError, RedisRoleError, RedisVersionError } from './errors.js'
 import { readGreeting, readServerInfo } from './server-info.js'
 
 describe('what a server says of itself', () => {
@@ -25,6 +25,13 @@ describe('what a server says of itself', () => {
     expect(read).toThrow(RedisVersionError)
     expect(read).toThrow(`${name} at h:1`)
     expect(read).toThrow('Redis 7.0 or Valkey 7.2')
+  })
+
+  it('is refused as a node of a Cluster, unless it was taken for one', () => {
+    const node = greeting({ version: 'redis_version:7.0.0\r\nredis_mode:cluster' })
+    expect(() => readGreeting('h:1', node)).toThrow(RedisModeError)
+    expect(() => readGreeting('h:1', node)).toThrow('`cluster: { nodes }`')
+    expect(readGreeting('h:1', node, true).version).toBe('Redis 7.0.0')
   })
 
   it('names session and time', () => {

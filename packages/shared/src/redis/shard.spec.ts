@@ -141,6 +141,25 @@ describe('a shard', () => {
     expect(shard.serverNow()).toBeUndefined()
   })
 
+  it('asks before each command where a slot is on its way to, also before one that is sent again', async () => {
+    const executed = shard.execAsking([command('GET', ['a']), scriptCommand(SCRIPT, ['a'], []), PING])
+    const list = port.next()
+    expect(list.text).toEqual(['ASKING', 'GET a', 'ASKING', `EVALSHA ${SCRIPT.sha} 1 a`, 'ASKING', 'PING'])
+    list.answer('OK', 'v', 'OK', NOSCRIPT, 'OK', 'PONG')
+    await settled()
+    const again = port.next()
+    expect(again.text).toEqual(['ASKING', `EVAL ${SCRIPT.lua} 1 a`])
+    again.answer('OK', 1)
+    expect((await executed).replies).toEqual(['v', 1, 'PONG'])
+  })
+
+  it('answers with the refusal of ASKING, where that is refused', async () => {
+    const executed = shard.execAsking([command('GET', ['a'])])
+    const refused = new RedisReplyError('NOPERM this user has no permissions to run the asking command')
+    port.next().answer(refused, new RedisReplyError('MOVED 1 a:1'))
+    expect((await executed).replies).toEqual([refused])
+  })
+
   it('rejects what is under way when it is closed', async () => {
     const executed = failures(1)
     shard.close()

@@ -37,8 +37,10 @@ function data(runId = 'aaaa'): ShardSession {
   return { epoch: 'replid', runId }
 }
 
-function sourceOf(...masters: FakeMaster[]): TrackingSource {
-  return new TrackingSource(() => masters, {
+function sourceOf(...given: FakeMaster[] | [() => readonly FakeMaster[]]): TrackingSource {
+  const [first] = given
+  const masters = typeof first === 'function' ? first : () => given as FakeMaster[]
+  return new TrackingSource(masters, {
     prefixes: new Keyspace('vextrus:').trackedPrefixes,
     clock,
     random: { float: () => 0.999, int: () => 0, token: () => '' },
@@ -378,6 +380,63 @@ describe('the end of an epoch (R20)', () => {
     one.port.last.lose(new Error('ECONNRESET'))
     stop()
     expect(reasons).toEqual(['one:1: ECONNRESET'])
+  })
+})
+
+describe('masters that come and go (R20)', () => {
+  let masters: readonly FakeMaster[]
+  let two: FakeMaster
+  let following: TrackingSource
+
+  beforeEach(async () => {
+    masters = [one]
+    two = master('two:2')
+    following = sourceOf(() => masters)
+    following.listen({ invalidate: (key) => heard.push(key), reset: (reason) => heard.push(reason) })
+    following.start()
+    await clock.settle()
+    expect(following.live).toBe(true)
+  })
+
+  it('are not covered from the moment on that one is new, told or not, until its session is proven', async () => {
+    two.port.autoPong = false
+    masters = [one, two]
+    expect([following.live, following.validFrom()]).toEqual([false, -Infinity])
+    following.reset('a new master')
+    await clock.settle()
+    expect(heard).toEqual(['a new master'])
+    expect(two.port.opened).toHaveLength(1)
+    expect(following.live).toBe(false)
+    two.port.last.pong()
+    await clock.settle()
+    expect(following.live).toBe(true)
+    two.port.last.push('vextrus:there')
+    expect(heard.at(-1)).toBe('vextrus:there')
+  })
+
+  it('keep their sessions, and one that is gone takes its own with it', async () => {
+    masters = [one, two]
+    following.reset('a new master')
+    await clock.settle()
+    const [kept, gone] = [one.port.last, two.port.last]
+    two.shard.session = undefined
+    masters = [one]
+    following.reset('a master less')
+    await clock.settle()
+    expect([kept.closed, gone.closed]).toEqual([false, true])
+    expect(one.port.opened).toHaveLength(1)
+    expect(following.live).toBe(true)
+    await clock.advance(10_000)
+    expect(two.port.opened).toHaveLength(1)
+  })
+
+  it('are followed only after the start, and no more after the end', async () => {
+    following.close()
+    masters = [one, two]
+    following.reset('after the end')
+    await clock.settle()
+    expect(two.port.opened).toEqual([])
+    expect(following.live).toBe(false)
   })
 })
 

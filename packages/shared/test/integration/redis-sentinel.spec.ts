@@ -120,6 +120,7 @@ describe('by Sentinels', () => {
     wakes.listen((key) => heard.push(key))
     await reply(connection, 'vextrus:k', set('vextrus:k', '1'))
     await waitFor('the push', () => heard.includes('k'))
+    expect(connection.client).toBe(client)
   })
 
   it('a client of replicas is refused', () => {
