@@ -12,30 +12,15 @@ import { Redis as Redis5 } from 'ioredis'
 import { Redis as Redis6 } from 'ioredis6'
 import { Keyv } from 'keyv'
 import { openCache } from './lib/ours.mjs'
+import { key, product, tags, TTL_S } from './lib/products.mjs'
 import { startRedis } from '../scripts/lib/redis.mjs'
 import { interleave, median, printTable, seeded, withCallers } from './lib/rounds.mjs'
 
 const KEYS = 1_000
 const CALLERS = 100
 const ROUNDS = Number(process.env.ROUNDS ?? 9)
-const TTL_S = 600
 const only = process.argv[2]
 
-const value = (i) => ({
-  id: `product-${i}`,
-  tenantId: `tenant-${i % 8}`,
-  name: `Product number ${i}`,
-  description:
-    'A thing of steel and rubber that is kept in stock, bought from one supplier and sold to many customers. '.repeat(
-      1,
-    ),
-  price: { amount: 1000 + i, currency: 'EUR' },
-  categoryId: `category-${i % 40}`,
-  supplierId: `supplier-${i % 100}`,
-  active: true,
-})
-const key = (i) => `product:tenant-${i % 8}:${i}`
-const tags = (i) => [`tenant:tenant-${i % 8}`, `category:category-${i % 40}`, `supplier:supplier-${i % 100}`]
 const all = Array.from({ length: KEYS }, (_, i) => i)
 
 const redis = await startRedis()
@@ -48,13 +33,13 @@ const contenders = {
   async vextrus() {
     const { cache, close } = await openCache(port, 'vextrus:')
     closers.push(close)
-    for (const i of all) await cache.setWithTags(key(i), value(i), TTL_S, tags(i))
+    for (const i of all) await cache.setWithTags(key(i), product(i), TTL_S, tags(i))
     return (i) => cache.get(key(i))
   },
   async 'raw ioredis 6, auto-pipelining, JSON.parse'() {
     const client = new Redis6({ ...connection, enableAutoPipelining: true })
     closers.push(() => client.disconnect())
-    for (const i of all) await client.set(`raw:${key(i)}`, JSON.stringify(value(i)), 'EX', TTL_S)
+    for (const i of all) await client.set(`raw:${key(i)}`, JSON.stringify(product(i)), 'EX', TTL_S)
     return async (i) => JSON.parse(await client.get(`raw:${key(i)}`))
   },
   async 'bentocache 1.6 (L2 only)'() {
@@ -65,19 +50,19 @@ const contenders = {
       stores: { l2: bentostore().useL2Layer(redisDriver({ connection: client })) },
     })
     closers.push(() => bento.disconnectAll())
-    for (const i of all) await bento.set({ key: key(i), value: value(i), ttl: '10m', tags: tags(i) })
+    for (const i of all) await bento.set({ key: key(i), value: product(i), ttl: '10m', tags: tags(i) })
     return (i) => bento.get({ key: key(i) })
   },
   async 'cache-manager 7 + Keyv'() {
     const cache = createManager({ stores: [new Keyv({ store: new KeyvRedis(redis.url), namespace: 'manager' })] })
     closers.push(() => cache.disconnect())
-    for (const i of all) await cache.set(key(i), value(i), TTL_S * 1_000)
+    for (const i of all) await cache.set(key(i), product(i), TTL_S * 1_000)
     return (i) => cache.get(key(i))
   },
   async 'cacheable 2.5 (Redis as primary)'() {
     const cache = new Cacheable({ primary: new Keyv({ store: new KeyvRedis(redis.url), namespace: 'cacheable' }) })
     closers.push(() => cache.disconnect())
-    for (const i of all) await cache.set(key(i), value(i), TTL_S * 1_000)
+    for (const i of all) await cache.set(key(i), product(i), TTL_S * 1_000)
     return (i) => cache.get(key(i))
   },
   async 'async-cache-dedupe 3.4 (Redis)'() {
@@ -87,7 +72,7 @@ const contenders = {
       ttl: TTL_S,
       storage: { type: 'redis', options: { client, invalidation: { referencesTTL: TTL_S } } },
     })
-    cache.define('product', { references: (_args, _key, result) => [result.tenantId] }, async (i) => value(i))
+    cache.define('product', { references: (_args, _key, result) => [result.tenantId] }, async (i) => product(i))
     for (const i of all) await cache.product(i)
     return (i) => cache.product(i)
   },

@@ -6,12 +6,20 @@ import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
 
 /** The cache as the Nest module puts it together, tracking session included. */
 export async function openCache(port, keyPrefix) {
-  const connection = new RedisConnection({ host: '127.0.0.1', port, commandTimeout: '5s' })
+  return openCacheOn({ host: '127.0.0.1', port }, keyPrefix)
+}
+
+/** @param where options of a `RedisConnection` */
+export async function openCacheOn(where, keyPrefix, options = {}) {
+  const connection = new RedisConnection({ ...where, commandTimeout: '5s' })
   await connection.ready()
   const keyspace = new Keyspace(keyPrefix)
   const wakes = new RedisWakes(connection, keyspace, console.warn)
   wakes.start()
-  const cache = new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }))
+  const cache = new RedisCacheService(
+    new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
+    options,
+  )
   const close = async () => {
     await cache.close()
     wakes.close()

@@ -7,13 +7,12 @@ import { join } from 'node:path'
 import { Stop } from './run.mjs'
 import { findRedisServer } from './setup.mjs'
 
-/** Starts a server and answers its `url` and the way to `stop` it. */
-export async function startRedis() {
+/** Starts a server, with more arguments perhaps, and answers its `url`, its `port` and the way to `stop` it. */
+export async function startRedis(...args) {
   const folder = mkdtempSync(join(tmpdir(), 'vextrus-redis-'))
   const port = await freePort()
-  const settings = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'].map(
-    String,
-  )
+  const fixed = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
+  const settings = [...fixed, ...args].map(String)
   const child = spawn(findRedisServer(), settings, { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise((resolve) => child.once('close', resolve))
   let log = ''
@@ -26,6 +25,7 @@ export async function startRedis() {
     void ended.then(() => reject(new Stop(`The Redis server ended while it started:\n${log}`)))
   })
   return {
+    port,
     url: `redis://127.0.0.1:${port}`,
     async stop() {
       child.kill('SIGTERM')
@@ -35,7 +35,8 @@ export async function startRedis() {
   }
 }
 
-function freePort() {
+/** A port that nobody listens on at the moment. */
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
