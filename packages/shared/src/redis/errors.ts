@@ -94,7 +94,7 @@ export function mendOf(cause: Error | undefined): string {
 
 const MENDS: readonly (readonly [RegExp, string])[] = [
   [
-    /sentinel/i,
+    /no Sentinel names/,
     'Check `sentinels`: `nodes`, `name`, and its `password` and `tls`, and that the Sentinels know a master',
   ],
   [/WRONGPASS|invalid password/, 'Check `password`, and `username` when the server has ACL users'],
@@ -113,7 +113,7 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
     /cluster support disabled/i,
     'The server is no node of a Cluster: give `host` and `port`, or `url`, in place of `cluster`',
   ],
-  [/Cluster|slots/, 'Check `cluster.nodes`, and that `CLUSTER INFO` says `cluster_state:ok`'],
+  [/of the Cluster/, 'Check `cluster.nodes`, and that `CLUSTER INFO` says `cluster_state:ok`'],
 ]
 
 /** The server repeats the arguments of a command it does not know; they may be values, so they are left out. */

@@ -39,7 +39,7 @@ export class SlotSource {
         if (answer.ok) return answer
         doubtful ??= answer
       } catch (cause) {
-        if (cause instanceof Error) failures.push(cause)
+        failures.push(reasonOf(cause))
       }
       throw new Error('no use')
     })
@@ -90,6 +90,12 @@ export interface SlotAnswer {
   readonly ranges: SlotRange[]
   /** The node that told it sees its Cluster at work. */
   readonly ok: boolean
+}
+
+/** Without the advice that the connection's own error will give. */
+function reasonOf(cause: unknown): Error {
+  const inner = cause instanceof RedisUnavailableError && cause.cause !== undefined ? cause.cause : cause
+  return inner instanceof Error ? inner : new Error(String(inner))
 }
 
 const QUESTION = [

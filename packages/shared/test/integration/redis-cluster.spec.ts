@@ -337,7 +337,7 @@ describe('a given Cluster of ioredis', () => {
     ['5', Cluster5],
   ] as const)('%s is where the toolkit connects, and stays its owner’s', async (_, Cluster) => {
     const client = new Cluster([`127.0.0.1:${cluster.nodes[0]!.port}`], { lazyConnect: true })
-    const { connection } = await connected({ client: client as never })
+    const { connection } = await connected({ client })
     expect(connection.client).toBe(client)
     expect(connection.shards()).toHaveLength(3)
     for (const key of THIRDS) expect(await reply(connection, key, set(key, 'v'))).toBe('OK')
@@ -357,7 +357,7 @@ describe('a given Cluster of ioredis', () => {
     ['stringNumbers', { redisOptions: { stringNumbers: true } }],
   ])('is refused with %s', (named, options) => {
     const client = new Cluster6(cluster.nodes as never, { lazyConnect: true, ...(options as object) })
-    expect(() => connect({ client: client as never })).toThrow(
+    expect(() => connect({ client })).toThrow(
       expect.objectContaining({ code: 'CONFIGURATION', option: 'client', message: expect.stringContaining(named) }),
     )
     client.disconnect()
@@ -373,7 +373,7 @@ describe('a given Cluster of ioredis', () => {
     const client = new Cluster6(seeds, { natMap, lazyConnect: true })
     const slot = slotOf('{nat}')
     const [from, to] = [await cluster.masterOf(slot), await otherMaster(slot)]
-    for (const options of [{ client: client as never }, { cluster: { nodes: seeds }, clientOptions: { natMap } }]) {
+    for (const options of [{ client }, { cluster: { nodes: seeds }, clientOptions: { natMap } }]) {
       const { connection } = await connected(options)
       expect(connection.shards().map(({ id }) => id)).toEqual([
         expect.stringMatching(/^localhost:/),

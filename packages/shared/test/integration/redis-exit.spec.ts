@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startCluster } from '../support/redis-cluster.js'
+import { startSentinel } from '../support/redis-sentinel.js'
 import { freePort, type RedisServer, startRedis } from '../support/redis-server.js'
 
 /** What is built, as users run it: a process of its own has no handles but those of the toolkit. */
@@ -47,4 +49,29 @@ it('a process whose connection is open goes on', async () => {
     process.on('SIGTERM', () => connection.close())`)
   child.kill('SIGTERM')
   expect(await exit).toEqual([0, null])
+})
+
+it('a process whose connections to a Cluster and by Sentinels are closed ends by itself, whether they were up or not', async () => {
+  const [cluster, sentinels] = await Promise.all([
+    startCluster({ masters: 1, replicas: 0 }),
+    startSentinel({ replicas: 1, sentinels: 1 }),
+  ])
+  try {
+    const absent = [{ host: '127.0.0.1', port: await freePort() }]
+    const { exit } = await running(`
+      for (const options of [
+        { cluster: { nodes: ${JSON.stringify(cluster.nodes)} } },
+        { cluster: { nodes: ${JSON.stringify(absent)} } },
+        { sentinels: { nodes: ${JSON.stringify(sentinels.nodes)}, name: 'mymaster' } },
+        { sentinels: { nodes: ${JSON.stringify(absent)}, name: 'mymaster' } },
+      ]) {
+        const connection = new RedisConnection(options, { logger })
+        await connection.ready().catch(() => undefined)
+        await connection.client
+        await connection.close()
+      }`)
+    expect(await exit).toEqual([0, null])
+  } finally {
+    await Promise.all([cluster.stop(), sentinels.stop()])
+  }
 })
