@@ -60,6 +60,8 @@ export class RedisClock {
   /** @throws CacheUnavailableError the answer is of a master to which the clock has not moved yet */
   check({ session }: UnitReplies): void {
     if (this.trustFailovers || session.epoch === this.current) return
+    // While its slot moves the clock may be on another master than the slot map says: the next look asks where it is.
+    this.current = null
     throw new CacheUnavailableError('the tag clock has just moved to another master; the next call finds it there')
   }
 
