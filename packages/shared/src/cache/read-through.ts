@@ -69,7 +69,9 @@ export class ReadThrough {
    */
   private wantsRefresh({ softAt, deltaMs }: StoredEntry, nowMs: number): boolean {
     if (nowMs >= softAt) return true
-    return this.options.earlyRefresh && deltaMs > 0 && nowMs - deltaMs * Math.log(1 - this.random.float()) >= softAt
+    // The logarithm of a double's smallest share is above −37: most hits need neither it nor chance.
+    if (!this.options.earlyRefresh || nowMs + 37 * deltaMs < softAt) return false
+    return deltaMs > 0 && nowMs - deltaMs * Math.log(1 - this.random.float()) >= softAt
   }
 
   private plan<T>(
