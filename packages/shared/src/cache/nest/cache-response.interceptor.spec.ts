@@ -32,6 +32,7 @@ import { MemoryCacheStore } from '../stores/memory.js'
 import { currentTenant, runAsTenant, type TenancyOptions } from '../tenancy.js'
 import { CacheResponse, type CacheResponseOptions } from './cache-response.decorator.js'
 import { CacheResponseInterceptor } from './cache-response.interceptor.js'
+import { connectionsOf } from './method-cache.js'
 import { CacheResponseIdentity } from './response-identity.js'
 
 /** What tests put on a request, as guards would. */
@@ -617,6 +618,26 @@ describe('@CacheResponse', () => {
     ['an option that does not exist', { key: 'a' }, ConfigurationError],
   ])('refuses %s at decoration', (_, options, error) => {
     expect(() => CacheResponse(options)).toThrow(error as typeof ConfigurationError)
+  })
+
+  it('names the connection that its class needs, so that it is open before the application serves', () => {
+    class Named {
+      @CacheResponse({ connection: 'reports' })
+      list(): void {}
+    }
+    CacheResponse({ connection: 'all' })(Named)
+    expect([...connectionsOf(Named.prototype)].sort()).toEqual(['all', 'reports'])
+  })
+
+  it('accepts undefined for every option', () => {
+    const unset: Record<keyof CacheResponseOptions, undefined> = {
+      ttl: undefined,
+      vary: undefined,
+      tags: undefined,
+      anyUser: undefined,
+      connection: undefined,
+    }
+    expect(() => CacheResponse(unset)).not.toThrow()
   })
 
   it('refuses to stand on a property or a static method', () => {
