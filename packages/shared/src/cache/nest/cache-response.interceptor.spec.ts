@@ -261,6 +261,31 @@ describe.each(['Express', 'Fastify'])('CacheResponseInterceptor on %s', (platfor
     }
   })
 
+  it('keeps to what the cache demands of tenants: a turn, or a first segment that is for all', async () => {
+    const before: Setup['before'] = (request, _response, next) => {
+      const turn = request.headers['x-turn']
+      if (turn === undefined) next()
+      else runAsTenant(turn, next)
+    }
+    const served = async (tenancy: TenancyOptions) => {
+      const cache = new RedisCacheService(new MemoryCacheStore(new MemoryHub()), { jitter: 0, tenancy })
+      return serve(
+        routeOf((_, calls) => ({ calls })),
+        { cache, tenancy, before },
+      )
+    }
+    const strict = await served({ required: true })
+    app!.useLogger(false)
+    expect(await strict('/it')).toMatchObject({ status: 500 })
+    await strict('/it', { 'x-turn': 't1' })
+    expect(await strict('/it', { 'x-turn': 't1' })).toMatchObject({ state: 'HIT' })
+    await app!.close()
+    const open = await served({ required: true, global: ['response'] })
+    await open('/it')
+    expect(await open('/it')).toMatchObject({ state: 'HIT' })
+    expect(await open('/it', { 'x-turn': 't1' })).toMatchObject({ state: 'MISS' })
+  })
+
   it('lets a request with a body pass', async () => {
     const get = await serve(routeOf((_, calls) => ({ calls })))
     const { port, hostname } = new URL(await app!.getUrl())
