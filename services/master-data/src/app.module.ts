@@ -5,6 +5,7 @@ import { TypeOrmModule } from '@nestjs/typeorm'
 import { RedisCacheModule } from '@vextrus/shared/cache'
 import { CacheWrites } from './cache/cache-writes.js'
 import { DomainEvents } from './cache/domain-event.js'
+import { NewDatabase } from './cache/new-database.js'
 import type { RedisConfig } from './config.js'
 import { CustomersModule } from './customers/customers.module.js'
 import { type DatabaseConfig, dataSourceOptions } from './database/data-source-options.js'
@@ -13,6 +14,7 @@ import { HealthController } from './health/health.controller.js'
 import { LookupsModule } from './lookups/lookups.module.js'
 import { ProductsModule } from './products/products.module.js'
 import { ReportsModule } from './reports/reports.module.js'
+import { tenancy } from './tenants/tenancy.js'
 import { TenantsModule } from './tenants/tenants.module.js'
 
 export interface AppOptions {
@@ -29,7 +31,7 @@ class CommonModule {
   static with(queryLog: QueryLog): DynamicModule {
     return {
       module: CommonModule,
-      providers: [{ provide: QueryLog, useValue: queryLog }, CacheWrites, DomainEvents],
+      providers: [{ provide: QueryLog, useValue: queryLog }, CacheWrites, DomainEvents, NewDatabase],
       exports: [QueryLog, CacheWrites, DomainEvents],
     }
   }
@@ -44,7 +46,7 @@ export class AppModule {
       controllers: [HealthController],
       imports: [
         TypeOrmModule.forRoot({ ...dataSourceOptions(database, queryLog), retryAttempts: 2 }),
-        RedisCacheModule.forRoot(redis === undefined ? { driver: 'memory' } : { driver: 'redis', ...redis }),
+        RedisCacheModule.forRoot({ tenancy, ...(redis ?? { driver: 'memory' }) }),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
         CommonModule.with(queryLog),

@@ -3,7 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express'
 import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
 import { AppModule } from './app.module.js'
-import { CacheWrites } from './cache/cache-writes.js'
+import { NewDatabase } from './cache/new-database.js'
 import type { Config } from './config.js'
 import { startEmbeddedThread } from './database/embedded-thread.js'
 import { prepareDatabase } from './database/prepare-database.js'
@@ -48,8 +48,7 @@ export async function startService(
     )
     configure(app, queryLog)
     await app.init()
-    // Redis may still hold rows of a database that is no more: an embedded one, or one that was set up anew.
-    if (isNew) await app.get(CacheWrites).invalidate({ everything: true })
+    if (isNew) await app.get(NewDatabase).forgetOldRows()
     await app.listen(config.port)
   } catch (error) {
     await app?.close()

@@ -24,12 +24,29 @@ describe('the configuration', () => {
     })
   })
 
+  it('reads Sentinels and the name of their master, or nodes of a Cluster', () => {
+    const sentinels = { REDIS_SENTINELS: 'a:26379, b', REDIS_SENTINEL_NAME: 'erp' }
+    expect(readConfig(sentinels).redis).toEqual({ sentinels: { nodes: ['a:26379', 'b'], name: 'erp' } })
+    expect(readConfig({ ...sentinels, REDIS_PASSWORD: 'pw', REDIS_SENTINEL_PASSWORD: 'sp' }).redis).toEqual({
+      sentinels: { nodes: ['a:26379', 'b'], name: 'erp', password: 'sp' },
+      password: 'pw',
+    })
+    expect(readConfig({ REDIS_CLUSTER: '10.0.0.1:7000,[::1]:7001', REDIS_PASSWORD: 'pw' }).redis).toEqual({
+      cluster: { nodes: ['10.0.0.1:7000', '[::1]:7001'] },
+      password: 'pw',
+    })
+  })
+
   it.each([
     ['PORT', { PORT: '65536' }],
     ['PORT', { PORT: 'http' }],
     ['DATABASE_POOL', { DATABASE_POOL: '0' }],
     ['REDIS_PORT', { REDIS_HOST: 'r', REDIS_PORT: '-1' }],
     ['BURST', { BURST: 'perhaps' }],
+    ['REDIS_CLUSTER', { REDIS_CLUSTER: 'redis://:secret@r:1' }],
+    ['REDIS_SENTINELS', { REDIS_SENTINELS: 'a,,b', REDIS_SENTINEL_NAME: 'erp' }],
+    ['REDIS_SENTINEL_NAME', { REDIS_SENTINELS: 'a' }],
+    ['REDIS_SENTINELS, REDIS_CLUSTER', { REDIS_SENTINELS: 'a', REDIS_SENTINEL_NAME: 'erp', REDIS_CLUSTER: 'b' }],
     ['REDIS_URL, REDIS_HOST', { REDIS_URL: 'redis://:secret@r', REDIS_HOST: 'r' }],
   ])('refuses a bad %s by its name, without its value', (name, env) => {
     expect(() => readConfig(env)).toThrowError(name)

@@ -14,8 +14,15 @@ export interface Config {
   readonly burst: boolean
 }
 
+/** One server, or a set that Sentinels watch over, or a Cluster; as `RedisCacheModule.forRoot` takes it. */
 export type RedisConfig =
-  { readonly url: string } | { readonly host: string; readonly port: number; readonly password?: string }
+  | { readonly url: string }
+  | { readonly host: string; readonly port: number; readonly password?: string }
+  | {
+      readonly sentinels: { readonly nodes: readonly string[]; readonly name: string; readonly password?: string }
+      readonly password?: string
+    }
+  | { readonly cluster: { readonly nodes: readonly string[] }; readonly password?: string }
 
 const text = z
   .string()
@@ -25,6 +32,17 @@ const text = z
 
 const port = text.pipe(z.coerce.number<string>().int().min(0).max(65_535).optional())
 
+/** `host:port,host:port`; a port that is left out is Redis' usual one. */
+const nodes = text.pipe(
+  z
+    .string()
+    .transform((value) => value.split(',').map((node) => node.trim()))
+    .pipe(
+      z.array(z.string().regex(/^[\w.-]+(:\d{1,5})?$|^\[[\da-fA-F:.]+\](:\d{1,5})?$/, 'must be host:port,host:port')),
+    )
+    .optional(),
+)
+
 const environment = z.object({
   PORT: port,
   DATABASE_URL: text,
@@ -33,6 +51,10 @@ const environment = z.object({
   REDIS_HOST: text,
   REDIS_PORT: port,
   REDIS_PASSWORD: text,
+  REDIS_SENTINELS: nodes,
+  REDIS_SENTINEL_NAME: text,
+  REDIS_SENTINEL_PASSWORD: text,
+  REDIS_CLUSTER: nodes,
   BURST: text.pipe(z.enum(['on', 'off'], 'must be on or off').optional()),
 })
 
@@ -42,18 +64,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '))
   }
-  const { PORT, DATABASE_URL, DATABASE_POOL, REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, BURST } = parsed.data
-  if (REDIS_URL !== undefined && REDIS_HOST !== undefined) throw new Error('REDIS_URL, REDIS_HOST: set one of them')
-  const redis: RedisConfig | undefined =
-    REDIS_URL !== undefined
-      ? { url: REDIS_URL }
-      : REDIS_HOST !== undefined
-        ? {
-            host: REDIS_HOST,
-            port: REDIS_PORT ?? 6379,
-            ...(REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }),
-          }
-        : undefined
+  const { PORT, DATABASE_URL, DATABASE_POOL, BURST } = parsed.data
+  const redis = redisOf(parsed.data)
   return {
     port: PORT ?? 3000,
     databasePool: DATABASE_POOL ?? 10,
@@ -61,4 +73,21 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     ...(DATABASE_URL === undefined ? {} : { databaseUrl: DATABASE_URL }),
     ...(redis === undefined ? {} : { redis }),
   }
+}
+
+const PLACES = ['REDIS_URL', 'REDIS_HOST', 'REDIS_SENTINELS', 'REDIS_CLUSTER'] as const
+
+function redisOf(variables: z.infer<typeof environment>): RedisConfig | undefined {
+  const { REDIS_URL, REDIS_HOST, REDIS_PORT, REDIS_PASSWORD, REDIS_SENTINELS, REDIS_CLUSTER } = variables
+  const set = PLACES.filter((name) => variables[name] !== undefined)
+  if (set.length > 1) throw new Error(`${set.join(', ')}: set one of them`)
+  const { REDIS_SENTINEL_NAME: name, REDIS_SENTINEL_PASSWORD: sentinelPassword } = variables
+  const password = REDIS_PASSWORD === undefined ? {} : { password: REDIS_PASSWORD }
+  if (REDIS_URL !== undefined) return { url: REDIS_URL }
+  if (REDIS_HOST !== undefined) return { host: REDIS_HOST, port: REDIS_PORT ?? 6379, ...password }
+  if (REDIS_CLUSTER !== undefined) return { cluster: { nodes: REDIS_CLUSTER }, ...password }
+  if (REDIS_SENTINELS === undefined) return undefined
+  if (name === undefined) throw new Error('REDIS_SENTINEL_NAME: set it to what the Sentinels call the master')
+  const sentinels = { nodes: REDIS_SENTINELS, name, ...(sentinelPassword && { password: sentinelPassword }) }
+  return { sentinels, ...password }
 }

@@ -45,7 +45,12 @@ async function main(): Promise<void> {
 }
 
 function cacheDriver({ redis }: Config): string {
-  if (redis === undefined) return 'memory, of this process alone: set REDIS_URL or REDIS_HOST to share it'
+  if (redis === undefined) {
+    return 'memory, of this process alone: set REDIS_URL, REDIS_HOST, REDIS_SENTINELS or REDIS_CLUSTER to share it'
+  }
+  if ('sentinels' in redis)
+    return `Redis, ${redis.sentinels.name} of the Sentinels at ${redis.sentinels.nodes.join(', ')}`
+  if ('cluster' in redis) return `Redis Cluster at ${redis.cluster.nodes.join(', ')}`
   const { host, pathname } = 'url' in redis ? new URL(redis.url) : new URL(`redis://${redis.host}:${redis.port}`)
   return `Redis at ${host}${pathname}`
 }

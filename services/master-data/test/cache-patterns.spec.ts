@@ -1,11 +1,11 @@
 import { SchedulerRegistry } from '@nestjs/schedule'
-import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
+import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
 import type { ProductView } from '../src/products/product.schemas.js'
-import { OTHER, startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
+import { cacheOf, OTHER, startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** Every cache pattern of the service, seen from outside: through HTTP, and by counting the queries that the database gets. */
 
@@ -23,11 +23,11 @@ afterAll(async () => {
 
 describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let api: TestService
-  let cache: RedisCacheService
+  let cache: ReturnType<typeof cacheOf>
 
   beforeAll(async () => {
     api = await startTestService(database, driver === 'redis' ? { url: redisServer.url } : undefined)
-    cache = api.app.get(RedisCacheService)
+    cache = cacheOf(api)
   })
 
   afterAll(async () => {
@@ -104,6 +104,13 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       expect(await row('products', id)).toMatchObject({ unit_price: '12.5', stock: 3, version: version + 1 })
     })
 
+    it('that a slower writer stores over a newer version stays the newer one', async () => {
+      const id = product()
+      const { body } = await api.send('PATCH', `/products/${id}`, { stock: 6 })
+      await cache.set(`product:${TENANT}:${id}`, { ...body, stock: 5 }, { version: body.version - 1 })
+      expect((await api.get(`/products/${id}`)).body['stock']).toBe(6)
+    })
+
     it('keeps its tags through an update', async () => {
       const id = product()
       await api.send('PATCH', `/products/${id}`, { stock: 4 })
@@ -164,7 +171,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       expect(await cache.ttl(`product-summary:${TENANT}:${id}`)).toBeGreaterThan(295)
     })
 
-    it('follows a new name by event, and stays when only the price changed', async () => {
+    it('follows a new name, and stays when only the price changed', async () => {
       const id = product()
       await api.get(`/products/${id}/summary`)
       await api.send('PATCH', `/products/${id}`, { unitPrice: '1' })
@@ -196,6 +203,29 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       expect(await expectHit(search)).toEqual(found)
       expect(await expectHit('/products/search?q=%20KESTREL%20&pageSize=5')).toEqual(found)
       expect(await cache.ttl(`products:${TENANT}:search:kestrel:1:5`)).toBeLessThanOrEqual(60)
+    })
+
+    it('are answered stale, and searched anew behind that, when their minute is over (grace)', async () => {
+      const [path, key] = ['/products/search?q=ratchet&pageSize=5', `products:${TENANT}:search:ratchet:1:5`]
+      const { body } = await api.get(path)
+      const id = product()
+      // As an import does it, past the service.
+      await api.app.get(DataSource).query(`UPDATE products SET name = $1 WHERE id = $2`, [`One ratchet ${driver}`, id])
+      expect(await cache.touch(key, '1ms')).toBe(true)
+      await until('the minute is over', async () => (await cache.lookup(key)).stale)
+      const stale = await api.client.send('GET', path, TENANT)
+      expect(stale.body).toEqual(body)
+      await until('the page is searched anew', async () => !(await cache.lookup(key)).stale)
+      expect((await expectHit(path))['total']).toBe(Number(body['total']) + 1)
+    })
+
+    it('are not answered stale when a write has invalidated them', async () => {
+      const [path, key] = ['/products/search?q=mallet&pageSize=5', `products:${TENANT}:search:mallet:1:5`]
+      const { body } = await api.get(path)
+      expect(await cache.touch(key, '1ms')).toBe(true)
+      await until('the minute is over', async () => (await cache.lookup(key)).stale)
+      await api.send('PATCH', `/products/${product()}`, { name: `One mallet ${driver}` })
+      expect((await expectMiss(path))['total']).toBe(Number(body['total']) + 1)
     })
 
     it('treat % and _ as letters', async () => {

@@ -1,84 +1,74 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import { CacheUnavailableError, RedisCacheService } from '@vextrus/shared/cache'
 
 /** What is to be forgotten. */
 export interface CacheTargets {
   readonly keys?: readonly string[]
   readonly tags?: readonly string[]
-  /** All that is cached, of every service that shares the key prefix. */
-  readonly everything?: boolean
 }
 
-const RETRY_MS = 250
-
 /**
- * What a write does to the cache after its transaction has committed.
+ * What a write to the database does to the cache.
  *
- * A committed write is answered as done, whatever the cache says: an invalidation that Redis did not acknowledge is kept and sent again until
- * it is. Until then reads mostly come from the database, because the cache that could not be told can't be asked either; a reader whose
- * connection comes back first may see the old entry for one retry interval. What is kept is lost with the process; the entry's TTL ends it then.
+ * A committed write is answered as done, whatever the cache says, and a write is not refused because the cache is away. The toolkit rejects in
+ * both cases, since other programs want to know; here is what this service makes of it.
  */
 @Injectable()
-export class CacheWrites implements OnModuleDestroy {
-  private readonly logger = new Logger(CacheWrites.name)
-  private readonly pendingKeys = new Set<string>()
-  private readonly pendingTags = new Set<string>()
-  private everythingPending = false
-  private timer: NodeJS.Timeout | undefined
-  /** Whether it has been said that invalidations are pending. */
-  private warned = false
-
+export class CacheWrites {
   constructor(private readonly cache: RedisCacheService) {}
 
-  /** Resolves when nobody can read the old entries any more, or when the invalidation is pending. */
-  async invalidate({ keys = [], tags = [], everything = false }: CacheTargets): Promise<void> {
-    const sent = await Promise.allSettled([
-      keys.length === 0 ? undefined : this.cache.delete([...keys]),
-      tags.length === 0 ? undefined : this.cache.invalidateByTag([...tags]),
-      everything ? this.cache.clear() : undefined,
-    ])
-    const [deleted, invalidated, cleared] = sent
-    for (const outcome of sent) {
-      if (outcome.status === 'rejected' && !(outcome.reason instanceof CacheUnavailableError)) throw outcome.reason
+  /**
+   * Runs a write with its invalidation around it: a process that dies after the commit leaves misses and no old values.
+   *
+   * When no hold can be placed – Redis is away, or too many are held – the write goes on with the invalidation after it. What is cached may then
+   * outlive the write by its TTL if the process dies before the toolkit could repeat that.
+   * @param work is called once
+   */
+  async around<T>(targets: CacheTargets, work: () => Promise<T>): Promise<T> {
+    let begun = false
+    try {
+      return await this.cache.invalidateAround(targets, () => {
+        begun = true
+        return work()
+      })
+    } catch (error) {
+      if (begun || !(error instanceof CacheUnavailableError)) throw error
     }
-    if (deleted.status === 'rejected') keys.forEach((key) => this.pendingKeys.add(key))
-    if (invalidated.status === 'rejected') tags.forEach((tag) => this.pendingTags.add(tag))
-    if (cleared.status === 'rejected') this.everythingPending = true
-    if (sent.some(({ status }) => status === 'rejected')) this.retryLater()
+    try {
+      return await work()
+    } finally {
+      // Also when it throws: a connection that is lost at the commit does not say whether there was one.
+      await this.invalidate(targets)
+    }
+  }
+
+  /** Resolves when nobody can read the old entries any more, or when the toolkit will see to it (`pending`). */
+  async invalidate({ keys = [], tags = [] }: CacheTargets): Promise<void> {
+    await this.acknowledged([this.cache.delete(keys), this.cache.invalidateByTag(tags)])
+  }
+
+  /** {@link invalidate} of the keys that match, where there is no tag to name them by. It reads the names of all keys in Redis. */
+  async invalidatePatterns(globs: readonly string[]): Promise<void> {
+    await this.acknowledged(globs.map((glob) => this.cache.deleteByPattern(glob)))
   }
 
   /**
-   * The second half of a write-through: forgets `key` unless it holds the row as the database has it now.
+   * The second half of a write-through: forgets `key` unless `stored` is still the version of the row.
    *
-   * Two writers of one row may store in another order than they committed in, and a store that fails is not heard of. Whoever stored the older
-   * row comes here afterwards, sees the newer version in the database (it was committed before the other one stored it) and deletes the key. In
-   * the milliseconds between, the older row can be read.
-   * @param currentVersion reads the row's version from the database; undefined when there is no such row
+   * Versions keep the older of two rows from replacing the newer one that is there. They can't help where nothing is there: a row that was
+   * deleted, or changed by a statement that invalidates a tag, between this writer's commit and its store. Whoever stored too late comes here
+   * afterwards and finds another version in the database, or none. In the milliseconds between, the older row can be read.
+   * @param current reads the row's version from the database; undefined when there is no such row
    */
-  async confirm(key: string, currentVersion: () => Promise<number | undefined>): Promise<void> {
-    const cached = await this.cache.get<{ version: number }>(key)
-    if (cached?.version !== (await currentVersion())) await this.invalidate({ keys: [key] })
+  async confirm(key: string, stored: number, current: () => Promise<number | undefined>): Promise<void> {
+    if ((await current()) !== stored) await this.invalidate({ keys: [key] })
   }
 
-  onModuleDestroy(): void {
-    clearTimeout(this.timer)
-  }
-
-  private retryLater(): void {
-    if (this.timer !== undefined) return
-    if (!this.warned) this.logger.warn('The cache gave no answer to an invalidation; it is sent again until it does')
-    this.warned = true
-    this.timer = setTimeout(() => void this.retry(), RETRY_MS)
-    this.timer.unref()
-  }
-
-  private async retry(): Promise<void> {
-    this.timer = undefined
-    const pending = { keys: [...this.pendingKeys], tags: [...this.pendingTags], everything: this.everythingPending }
-    this.pendingKeys.clear()
-    this.pendingTags.clear()
-    this.everythingPending = false
-    await this.invalidate(pending)
-    if (this.timer === undefined) this.warned = false
+  /** Waits for all of them, so that none is left alone when another one fails. */
+  private async acknowledged(sent: readonly Promise<unknown>[]): Promise<void> {
+    for (const outcome of await Promise.allSettled(sent)) {
+      if (outcome.status === 'fulfilled') continue
+      if (!(outcome.reason instanceof CacheUnavailableError && outcome.reason.pending)) throw outcome.reason
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common'
 import { EventBus } from '@nestjs/cqrs'
+import { runAsTenant } from '@vextrus/shared/cache'
 
 /**
  * Something that happened to master data and is committed. Handlers that a writer must not be answered before – those that invalidate what
@@ -21,14 +22,15 @@ export abstract class DomainEvent {
 
 /**
  * Publishes events on the bus of `@nestjs/cqrs`, which calls the handlers at once and waits for none; so this does. A client that reads a list
- * after its write was answered finds the write in it.
+ * after its write was answered finds the write in it. Handlers run as the tenant of the event, whoever published it and however late they do
+ * their work.
  */
 @Injectable()
 export class DomainEvents {
   constructor(private readonly bus: EventBus) {}
 
   async publish(event: DomainEvent): Promise<void> {
-    this.bus.publish(event)
+    runAsTenant(event.tenantId, () => this.bus.publish(event))
     await event.settled()
   }
 }

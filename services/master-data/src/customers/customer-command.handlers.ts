@@ -30,7 +30,7 @@ export class CreateCustomerHandler implements ICommandHandler<CreateCustomer> {
 
   async execute(command: CreateCustomer): Promise<CustomerView> {
     const created = await this.createCustomer(command)
-    await this.events.publish(new CustomerUpdated(created.tenantId, created.id))
+    await this.events.publish(new CustomerUpdated(created.tenantId, created.id, created.version))
     return created
   }
 
@@ -39,6 +39,7 @@ export class CreateCustomerHandler implements ICommandHandler<CreateCustomer> {
     key: ({ tenantId, id }: CustomerView) => customerKey(tenantId, id),
     ttl: CUSTOMER_TTL,
     tags: ({ tenantId }: CustomerView) => [tenantTag(tenantId)],
+    version: ({ version }: CustomerView) => version,
   })
   async createCustomer({ tenant, input }: CreateCustomer): Promise<CustomerView> {
     const row = this.customers.create({ ...input, tenantId: tenant.id, currencyCode: tenant.currencyCode })
@@ -50,38 +51,46 @@ export class CreateCustomerHandler implements ICommandHandler<CreateCustomer> {
 export class UpdateCustomerHandler implements ICommandHandler<UpdateCustomer> {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly cacheWrites: CacheWrites,
     private readonly events: DomainEvents,
   ) {}
 
   async execute(command: UpdateCustomer): Promise<CustomerView> {
     const updated = await this.updateCustomer(command)
-    await this.events.publish(new CustomerUpdated(command.tenantId, command.id))
+    await this.events.publish(new CustomerUpdated(command.tenantId, command.id, updated.version))
     return updated
   }
 
-  /** What it answers is stored: the next read finds it. @throws NotFoundException, BadRequestException */
+  /**
+   * What it answers is stored: the next read finds it. Of two updates the later row stays, in whatever order they are stored. The hold is for a
+   * process that dies before it has stored anything. @throws NotFoundException, BadRequestException
+   */
   @CachePut({
     keyGenerator: ({ tenantId, id }: UpdateCustomer) => customerKey(tenantId, id),
     ttl: CUSTOMER_TTL,
     tags: ({ tenantId }: CustomerView) => [tenantTag(tenantId)],
+    version: ({ version }: CustomerView) => version,
   })
   async updateCustomer({ tenantId, id, changes }: UpdateCustomer): Promise<CustomerView> {
-    const write = this.dataSource.transaction(async (transaction) => {
-      const where = { tenantId, id }
-      const row = await transaction.findOne(Customer, { where, lock: { mode: 'pessimistic_write' } })
-      if (row === null) throw new NotFoundException(`Customer ${id} was not found`)
-      transaction.merge(Customer, row, changes)
-      return transaction.save(row)
-    })
-    return customerView(await explained(write, mistakes))
+    const write = () =>
+      this.dataSource.transaction(async (transaction) => {
+        const where = { tenantId, id }
+        const row = await transaction.findOne(Customer, { where, lock: { mode: 'pessimistic_write' } })
+        if (row === null) throw new NotFoundException(`Customer ${id} was not found`)
+        transaction.merge(Customer, row, changes)
+        return transaction.save(row)
+      })
+    const targets = { keys: [customerKey(tenantId, id)] }
+    return customerView(await explained(this.cacheWrites.around(targets, write), mistakes))
   }
 }
+
+const evicted = { keyGenerator: (tenantId: string, id: number) => customerKey(tenantId, id) }
 
 @CommandHandler(DeleteCustomer)
 export class DeleteCustomerHandler implements ICommandHandler<DeleteCustomer> {
   constructor(
     @InjectRepository(Customer) private readonly customers: Repository<Customer>,
-    private readonly cacheWrites: CacheWrites,
     private readonly events: DomainEvents,
   ) {}
 
@@ -89,16 +98,26 @@ export class DeleteCustomerHandler implements ICommandHandler<DeleteCustomer> {
     try {
       await this.deleteCustomer(tenantId, id)
     } catch (error) {
-      // The row is gone and Redis did not acknowledge the eviction: it is repeated, the deletion is not.
+      // No hold could be placed, so nothing has been deleted. This service does not refuse writes because Redis is away.
       if (!(error instanceof CacheUnavailableError)) throw error
-      await this.cacheWrites.invalidate({ keys: [customerKey(tenantId, id)] })
+      await this.deleteWithoutHold(tenantId, id)
     }
     await this.events.publish(new CustomerDeleted(tenantId, id))
   }
 
-  /** Evicts the customer after it was deleted. @throws NotFoundException */
-  @CacheEvict({ keyGenerator: (tenantId: string, id: number) => customerKey(tenantId, id) })
+  /** Nobody is shown the customer while it is deleted, or after this process has died in the middle of it. @throws NotFoundException, CacheUnavailableError */
+  @CacheEvict({ ...evicted, hold: true })
   async deleteCustomer(tenantId: string, id: number): Promise<void> {
+    await this.remove(tenantId, id)
+  }
+
+  /** Evicts after the deletion; what Redis did not acknowledge is repeated by the toolkit. @throws NotFoundException */
+  @CacheEvict(evicted)
+  async deleteWithoutHold(tenantId: string, id: number): Promise<void> {
+    await this.remove(tenantId, id)
+  }
+
+  private async remove(tenantId: string, id: number): Promise<void> {
     const { affected } = await this.customers.delete({ tenantId, id })
     if (affected === 0) throw new NotFoundException(`Customer ${id} was not found`)
   }

@@ -16,10 +16,7 @@ export class InvalidateCustomerLists implements IEventHandler<CustomerUpdated | 
   }
 }
 
-/**
- * The second half of `@CachePut`: two updates of one customer may be stored in another order than they were committed in, and one that was
- * deleted meanwhile may be stored after it was evicted.
- */
+/** The second half of `@CachePut`: a customer that was deleted meanwhile may have been stored after it was evicted. */
 @EventsHandler(CustomerUpdated)
 export class ConfirmCustomer implements IEventHandler<CustomerUpdated> {
   constructor(
@@ -28,9 +25,9 @@ export class ConfirmCustomer implements IEventHandler<CustomerUpdated> {
   ) {}
 
   handle(event: CustomerUpdated): void {
-    const { tenantId, id } = event
+    const { tenantId, id, version } = event
     event.settle(
-      this.cacheWrites.confirm(customerKey(tenantId, id), async () => {
+      this.cacheWrites.confirm(customerKey(tenantId, id), version, async () => {
         const row = await this.customers.findOne({ select: { id: true, version: true }, where: { tenantId, id } })
         return row?.version
       }),

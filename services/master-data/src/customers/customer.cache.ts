@@ -1,4 +1,4 @@
-/** Every cache key and tag of customers; the tenant is the second segment of each. */
+/** Every cache key and tag of customers; the tenant is a whole segment of each. */
 export const CUSTOMER_TTL = 300
 
 export const customerKey = (tenant: string, id: number): string => `customer:${tenant}:${id}`

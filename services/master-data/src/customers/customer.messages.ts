@@ -54,9 +54,11 @@ export class DeleteCustomer extends Command<void> {
 
 /** A customer was added or changed. */
 export class CustomerUpdated extends DomainEvent {
+  /** @param version of the row that was committed */
   constructor(
     readonly tenantId: string,
     readonly id: number,
+    readonly version: number,
   ) {
     super()
   }

@@ -2,22 +2,27 @@ import { tenantTag } from '../tenants/tenant.cache.js'
 import type { ProductListQuery, ProductSearchQuery } from './product.schemas.js'
 
 /**
- * Every cache key and tag of products. The tenant is the second segment of each key and tag, so that no tenant can ever read or invalidate
- * another one's.
+ * Every cache key and tag of products. The tenant is a whole segment of each key and tag, so that no tenant can ever read or invalidate
+ * another one's; the cache refuses those that have none (`tenants/tenancy.ts`).
  *
  * | entry | key | tags |
  * |---|---|---|
  * | product | `product:<tenant>:<id>` | `tenant`, `category`, `supplier` |
  * | summary | `product-summary:<tenant>:<id>` | – |
  * | list, search | `products:<tenant>:…` | `tenant`, and one of the three `…-lists` |
+ * | stock report | `report:stock-value:<tenant>` | – |
  *
  * Lists have tags of their own: a change of one product must refresh the lists that it may stand in, and not the thousand other products of
  * its category, which carry the category's tag.
  */
 export const PRODUCT_TTL = 300
+/** For how long after its minute a search is still answered, while it is searched anew. */
+export const SEARCH_GRACE = 300
 
 export const productKey = (tenant: string, id: number): string => `product:${tenant}:${id}`
 export const summaryKey = (tenant: string, id: number): string => `product-summary:${tenant}:${id}`
+/** Computed from all products of the tenant, so every write of one makes it wrong. */
+export const stockReportKey = (tenant: string): string => `report:stock-value:${tenant}`
 
 export const listKey = (tenant: string, { categoryId, supplierId, page, pageSize }: ProductListQuery): string =>
   `products:${tenant}:list:category=${categoryId ?? ''}:supplier=${supplierId ?? ''}:${page}:${pageSize}`

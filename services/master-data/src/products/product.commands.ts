@@ -6,7 +6,16 @@ import { CacheWrites } from '../cache/cache-writes.js'
 import { DomainEvents } from '../cache/domain-event.js'
 import { explained } from '../database/constraint-errors.js'
 import type { Tenant } from '../tenants/tenant.entity.js'
-import { PRODUCT_TTL, productKey, productTags, summaryKey, type Placement } from './product.cache.js'
+import {
+  categoryTag,
+  type Placement,
+  PRODUCT_TTL,
+  productKey,
+  productTags,
+  stockReportKey,
+  summaryKey,
+  supplierTag,
+} from './product.cache.js'
 import { Product } from './product.entities.js'
 import { tenantTag } from '../tenants/tenant.cache.js'
 import { PricesChangedInBulk, ProductChanged, ProductPriceChanged } from './product.events.js'
@@ -19,8 +28,11 @@ import {
 } from './product.schemas.js'
 
 /**
- * Writes of products. The order is always: commit, then the cache, then the answer. What is cached is the row that was committed, and what could
- * not be told to the cache is told later; nothing uncommitted ever gets into it.
+ * Writes of products. The order is always: commit, then the cache, then the answer. What is cached is the row that was committed; nothing
+ * uncommitted ever gets into it.
+ *
+ * Each has its invalidation around it (`CacheWrites.around`), so that a crash after the commit leaves no old product, summary or report. Lists
+ * are left out of that: which ones is known when the row has been read, and they live for a minute.
  */
 @Injectable()
 export class ProductCommands {
@@ -35,7 +47,8 @@ export class ProductCommands {
   async create(tenant: Tenant, input: ProductInput): Promise<ProductView> {
     const products = this.dataSource.getRepository(Product)
     const created = products.create({ ...input, tenantId: tenant.id, currencyCode: tenant.currencyCode })
-    const product = productView(await explained(products.save(created), mistakes))
+    const save = () => explained(products.save(created), mistakes)
+    const product = productView(await this.cacheWrites.around({ keys: [stockReportKey(tenant.id)] }, save))
     await this.writeThrough(product)
     await this.events.publish(new ProductChanged(tenant.id, product.id, [product]))
     return product
@@ -43,7 +56,7 @@ export class ProductCommands {
 
   /** Write-through: the next read finds the new row in the cache. @throws NotFoundException; as {@link create} */
   async update(tenantId: string, id: number, changes: ProductChanges): Promise<ProductView> {
-    const { before, after } = await explained(
+    const write = () =>
       this.dataSource.transaction(async (transaction) => {
         const row = await transaction.findOne(Product, {
           where: { tenantId, id },
@@ -53,32 +66,35 @@ export class ProductCommands {
         const old = productView(row)
         transaction.merge(Product, row, changes)
         return { before: old, after: productView(await transaction.save(row)) }
-      }),
-      mistakes,
-    )
+      })
+    const onlyPrice = Object.keys(changes).every((field) => field === 'unitPrice')
+    // The summary has no price: it may stay.
+    const keys = entriesOf(tenantId, id).filter((key) => !onlyPrice || key !== summaryKey(tenantId, id))
+    const { before, after } = await explained(this.cacheWrites.around({ keys }, write), mistakes)
     await this.writeThrough(after)
     await this.events.publish(
-      Object.keys(changes).every((field) => field === 'unitPrice')
-        ? new ProductPriceChanged(tenantId, id, after, before.unitPrice, after.unitPrice)
+      onlyPrice
+        ? new ProductPriceChanged(tenantId, id, [after], before.unitPrice, after.unitPrice)
         : new ProductChanged(tenantId, id, [before, after]),
     )
     return after
   }
 
-  /** Deletes the row, then evicts it. @throws NotFoundException */
+  /** Deletes the row and evicts it. @throws NotFoundException */
   async delete(tenantId: string, id: number): Promise<void> {
-    const place = await this.dataSource.transaction(async (transaction) => {
-      const row = await transaction.findOne(Product, { where: { tenantId, id }, lock: { mode: 'pessimistic_write' } })
-      if (row === null) throw new NotFoundException(`Product ${id} was not found`)
-      await transaction.delete(Product, { tenantId, id })
-      return { categoryId: row.categoryId, supplierId: row.supplierId }
-    })
-    await this.cacheWrites.invalidate({ keys: [productKey(tenantId, id), summaryKey(tenantId, id)] })
+    const remove = () =>
+      this.dataSource.transaction(async (transaction) => {
+        const row = await transaction.findOne(Product, { where: { tenantId, id }, lock: { mode: 'pessimistic_write' } })
+        if (row === null) throw new NotFoundException(`Product ${id} was not found`)
+        await transaction.delete(Product, { tenantId, id })
+        return { categoryId: row.categoryId, supplierId: row.supplierId }
+      })
+    const place = await this.cacheWrites.around({ keys: entriesOf(tenantId, id) }, remove)
     await this.events.publish(new ProductChanged(tenantId, id, [place]))
   }
 
   /**
-   * Changes the prices of a category or of a supplier's products by some percent, rounded to the decimals of their currency; then one tag makes
+   * Changes the prices of a category or of a supplier's products by some percent, rounded to the decimals of their currency; one tag makes
    * every entry of them a miss. Answers how many products were changed.
    */
   async changePrices(tenantId: string, { categoryId, supplierId, percent }: PriceChange): Promise<number> {
@@ -95,7 +111,12 @@ export class ProductCommands {
       .where({ tenantId, ...by })
       .setParameter('factor', 1 + percent / 100)
       .returning(['categoryId', 'supplierId'])
-    const { raw } = await explained(update.execute(), mistakes)
+    const prices = categoryId !== undefined ? categoryTag(tenantId, categoryId) : supplierTag(tenantId, supplierId ?? 0)
+    const targets = { keys: [stockReportKey(tenantId)], tags: [prices] }
+    const { raw } = await explained(
+      this.cacheWrites.around(targets, () => update.execute()),
+      mistakes,
+    )
     const changed = raw as { category_id: number; supplier_id: number }[]
     if (changed.length > 0) await this.events.publish(new PricesChangedInBulk(tenantId, by, distinctPlaces(changed)))
     return changed.length
@@ -112,10 +133,10 @@ export class ProductCommands {
   }
 
   private async writeThrough(product: ProductView): Promise<void> {
-    const { tenantId, id } = product
+    const { tenantId, id, version } = product
     const key = productKey(tenantId, id)
-    await this.cache.setWithTags(key, product, PRODUCT_TTL, productTags(tenantId, product))
-    await this.cacheWrites.confirm(key, async () => {
+    await this.cache.set(key, product, { ttl: PRODUCT_TTL, tags: productTags(tenantId, product), version })
+    await this.cacheWrites.confirm(key, version, async () => {
       const row = await this.dataSource
         .getRepository(Product)
         .findOne({ select: { id: true, version: true }, where: { tenantId, id } })
@@ -123,6 +144,13 @@ export class ProductCommands {
     })
   }
 }
+
+/** What is wrong when one product changes; the lists beside it are a matter of the events. */
+const entriesOf = (tenantId: string, id: number): string[] => [
+  productKey(tenantId, id),
+  summaryKey(tenantId, id),
+  stockReportKey(tenantId),
+]
 
 const mistakes = {
   missing: 'The category, supplier or tax code does not exist',

@@ -18,7 +18,7 @@ export class ProductPriceChanged extends DomainEvent {
   constructor(
     readonly tenantId: string,
     readonly productId: number,
-    readonly place: Placement,
+    readonly places: readonly Placement[],
     readonly oldPrice: string,
     readonly newPrice: string,
   ) {

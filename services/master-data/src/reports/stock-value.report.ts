@@ -5,6 +5,7 @@ import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { z } from 'zod'
 import { CacheWrites } from '../cache/cache-writes.js'
+import { stockReportKey } from '../products/product.cache.js'
 import { PricesChangedInBulk, ProductChanged, ProductPriceChanged } from '../products/product.events.js'
 
 export const stockValueSchema = z.array(
@@ -18,8 +19,6 @@ export const stockValueSchema = z.array(
 )
 export type StockValue = z.infer<typeof stockValueSchema>
 
-const reportKey = (tenantId: string): string => `report:stock-value:${tenantId}`
-
 /** What lies in the warehouse, by category: reads every product of a tenant, so it is kept for half an hour (`CachePattern.REPORT`). */
 @Injectable()
 export class StockValueReport {
@@ -29,7 +28,7 @@ export class StockValueReport {
   ) {}
 
   get(tenantId: string): Promise<StockValue> {
-    return this.cache.getOrSet(reportKey(tenantId), () => this.load(tenantId), CachePattern.REPORT)
+    return this.cache.getOrSet(stockReportKey(tenantId), () => this.load(tenantId), CachePattern.REPORT)
   }
 
   private load(tenantId: string): Promise<StockValue> {
@@ -51,6 +50,6 @@ export class InvalidateStockValue implements IEventHandler<ProductChanged | Prod
   constructor(private readonly cacheWrites: CacheWrites) {}
 
   handle(event: ProductChanged | ProductPriceChanged | PricesChangedInBulk): void {
-    event.settle(this.cacheWrites.invalidate({ keys: [reportKey(event.tenantId)] }))
+    event.settle(this.cacheWrites.invalidate({ keys: [stockReportKey(event.tenantId)] }))
   }
 }

@@ -19,10 +19,12 @@ const HEADER = 'x-tenant-id'
 /** Nothing that has a meaning in a cache key: the id becomes one of its segments. */
 const tenantId = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/)
 
-interface TenantRequest {
+export interface TenantRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   tenant?: Tenant
 }
+
+export const headerOf = ({ headers }: TenantRequest): string | string[] | undefined => headers[HEADER]
 
 /** Lets a request pass that names a tenant which exists, and no other. */
 @Injectable()
@@ -31,7 +33,7 @@ export class TenantGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<TenantRequest>()
-    const id = request.headers[HEADER]
+    const id = headerOf(request)
     if (id === undefined) throw new BadRequestException(`The header ${HEADER} is missing: name the tenant in it`)
     if (!tenantId.safeParse(id).success) {
       throw new BadRequestException(`The header ${HEADER} must be 1 to 64 of a-z, 0-9 and -`)

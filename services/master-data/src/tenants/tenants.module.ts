@@ -1,6 +1,7 @@
-import { Global, Module } from '@nestjs/common'
+import { Global, type MiddlewareConsumer, Module, type NestModule } from '@nestjs/common'
 import { TypeOrmModule } from '@nestjs/typeorm'
 import { Tenant } from './tenant.entity.js'
+import { TenantMiddleware } from './tenant.middleware.js'
 import { TenantRegistry } from './tenant.registry.js'
 import { TenantsController } from './tenants.controller.js'
 
@@ -12,4 +13,8 @@ import { TenantsController } from './tenants.controller.js'
   providers: [TenantRegistry],
   exports: [TenantRegistry],
 })
-export class TenantsModule {}
+export class TenantsModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(TenantMiddleware).forRoutes('{*path}')
+  }
+}

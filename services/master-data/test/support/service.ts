@@ -1,4 +1,5 @@
 import { Client, type Answer } from '../../src/burst/client.js'
+import { RedisCacheService, runGlobal, type SetOptions } from '@vextrus/shared/cache'
 import { startService } from '../../src/app.js'
 import type { RedisConfig } from '../../src/config.js'
 import type { DatabaseConfig } from '../../src/database/data-source-options.js'
@@ -52,6 +53,20 @@ export async function startTestService(database: DatabaseConfig, redis?: RedisCo
       client.close()
       await service.close()
     },
+  }
+}
+
+/** The service's cache as it is stored, of all tenants. */
+export function cacheOf({ app }: TestService) {
+  const cache = app.get(RedisCacheService)
+  return {
+    lookup: <T>(key: string) => runGlobal(() => cache.lookup<T>(key)),
+    get: <T>(key: string) => runGlobal(() => cache.get<T>(key)),
+    has: (key: string) => runGlobal(() => cache.has(key)),
+    ttl: (key: string) => runGlobal(() => cache.ttl(key)),
+    touch: (key: string, ttl: string) => runGlobal(() => cache.touch(key, ttl)),
+    set: (key: string, value: unknown, options?: SetOptions) => runGlobal(() => cache.set(key, value, options)),
+    delete: (key: string) => runGlobal(() => cache.delete(key)),
   }
 }
 
