@@ -162,4 +162,17 @@ describe('the probe', () => {
     await cache.delete('session:1')
     await probe.expectEvicted('session:1')
   })
+
+  it('reads what is compressed and encrypted, of whichever tenant', async () => {
+    const { cache, probe } = await testing({
+      serializer: 'msgpack',
+      compression: { threshold: 8, algorithm: 'gzip' },
+      encryption: { keys: [{ id: 'k', secret: Buffer.alloc(32, 1) }] },
+      tenancy: { required: true },
+    })
+    await cache.forTenant('t1').set('product:1', 'a name '.repeat(20))
+    await probe.expectHit('product:t1:1', { value: 'a name '.repeat(20) })
+    await cache.forTenant('t1').clear()
+    await probe.expectEvicted('product:t1:1')
+  })
 })

@@ -5,6 +5,7 @@ import { MemoryHub } from '../cache/stores/memory-hub.js'
 import type { Clock } from '../kernel/clock.js'
 import { CacheRuntime } from '../module/cache-runtime.js'
 import type { RedisCacheModuleOptions } from '../module/module-options.js'
+import type { RedisConnectionOptions } from '../redis/options.js'
 import { connectionModule, type RedisCacheModuleExtras } from '../module/redis-cache.module.js'
 import { CacheProbe } from './cache-probe.js'
 import { RecordingStore } from './recording-store.js'
@@ -13,10 +14,7 @@ import { RecordingStore } from './recording-store.js'
 export interface RedisCacheTestingOptions
   extends
     RedisCacheModuleExtras,
-    Pick<
-      RedisCacheModuleOptions,
-      'keyPrefix' | 'defaultTtl' | 'maxTtl' | 'jitter' | 'presets' | 'cacheNull' | 'logMisses'
-    > {
+    Omit<RedisCacheModuleOptions, keyof RedisConnectionOptions | 'driver' | 'memory' | 'required' | 'onFailover'> {
   /** The time that entries live by; a `FakeClock` is advanced by hand. @default the machine's */
   readonly clock?: Clock | undefined
 }
@@ -49,8 +47,10 @@ export class RedisCacheTestingModule {
       provide: getVextrusToken(CacheProbe, name),
       useFactory: ({ store }: CacheRuntime): CacheProbe => {
         const recording = store as RecordingStore
-        // A cache of its own, as in another process: what the probe reads is in nobody's statistics.
-        return new CacheProbe(new RedisCacheService(recording.beside(), {}, { clock }), recording)
+        // A cache of its own, as in another process: what the probe reads is in nobody's statistics. It looks at stored keys, whosever turn it is.
+        const { serializer, compression, maxValueBytes, encryption } = options
+        const codec = { serializer, compression, maxValueBytes, encryption }
+        return new CacheProbe(new RedisCacheService(recording.beside(), codec, { clock }), recording)
       },
       inject: [getVextrusToken(CacheRuntime, name)],
     }
