@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
+import { anyValue, difference } from '../../../test/support/any-value.js'
 import { SerializationError } from '../errors.js'
 import { decodeJson, encodeJson } from './json.js'
 
@@ -170,37 +171,9 @@ describe('what JSON has no form for', () => {
   })
 
   it('round-trips in any mixture', () => {
-    const marklike = fc.string({ unit: fc.constantFrom('~', 'M', 'S', 'D', 'u', 'n', '0', '1'), maxLength: 4 })
-    const name = fc.oneof(
-      fc.constantFrom('a', 'b', '__proto__', 'toString', 'constructor', '~u', ''),
-      fc.string({ unit: 'binary', maxLength: 3 }),
-    )
-    const { value } = fc.letrec<{ value: unknown; leaf: unknown }>((tie) => ({
-      value: fc.oneof(
-        { maxDepth: 5, withCrossShrink: true },
-        tie('leaf'),
-        fc.array(tie('value'), { maxLength: 4 }),
-        fc.tuple(fc.constantFrom('~M', '~S', '~~M'), tie('value')),
-        fc.array(fc.tuple(name, tie('value')), { maxLength: 4 }).map(objectOf),
-        fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 3 }).map((entries) => new Map(entries)),
-        fc.array(tie('value'), { maxLength: 3 }).map((items) => new Set(items)),
-      ),
-      leaf: fc.oneof(
-        fc.string({ unit: 'binary' }),
-        marklike,
-        fc.double(),
-        fc.integer(),
-        fc.boolean(),
-        fc.constantFrom(null, undefined, -0),
-        fc.bigInt(),
-        fc.date({ noInvalidDate: false }),
-        fc.uint8Array({ maxLength: 9 }),
-        fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes)),
-      ),
-    }))
     fc.assert(
       fc.property(
-        value.filter((v) => v !== undefined),
+        anyValue.filter((v) => v !== undefined),
         (v) => {
           expect(difference(roundTrip(v), v, '$')).toBe('')
         },
@@ -264,6 +237,22 @@ describe('class instances', () => {
       },
     }
     expect(encodeJson(itself)).toEqual({ codec: 'j', payload: '{"n":1}' })
+  })
+
+  it('are asked once for what they are written as, beside marked values too', () => {
+    class Step {
+      constructor(readonly n: number) {}
+      toJSON() {
+        return new Step(this.n + 1)
+      }
+    }
+    class Steps extends Array<number> {
+      toJSON() {
+        return Steps.of(...this, 1)
+      }
+    }
+    expect(roundTrip([new Step(0), Steps.of(0)])).toEqual([{ n: 1 }, [0, 1]])
+    expect(roundTrip([new Step(0), Steps.of(0), 1n])).toStrictEqual([{ n: 1 }, [0, 1], 1n])
   })
 
   it('may be arrays with a toJSON', () => {
@@ -341,28 +330,3 @@ describe('a stored text that is not of its codec', () => {
     expect((error as Error).cause).toBeUndefined()
   })
 })
-
-/** Where two values differ. The matchers of the test runner compare `a.constructor`, which is data here, and don't see a field `__proto__`. */
-function difference(a: unknown, b: unknown, path: string): string {
-  if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) return Object.is(a, b) ? '' : path
-  if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return `${path}: prototypes`
-  if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime()) ? '' : path
-  if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array) === 0 ? '' : path
-  if (a instanceof Map) return difference([...a].flat(1), [...(b as Map<unknown, unknown>)].flat(1), `${path} entries`)
-  if (a instanceof Set) return difference([...a], [...(b as Set<unknown>)], `${path} items`)
-  const [fieldsA, fieldsB] = [Object.entries(a), Object.entries(b)]
-  if (fieldsA.length !== fieldsB.length) return `${path}: number of fields`
-  for (const [i, [name, field]] of fieldsA.entries()) {
-    if (name !== fieldsB[i]?.[0]) return `${path}: field ${i}`
-    const found = difference(field, fieldsB[i][1], `${path}.${name}`)
-    if (found !== '') return found
-  }
-  return ''
-}
-
-function objectOf(entries: [string, unknown][]): object {
-  const object = {}
-  for (const [name, value] of entries)
-    Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true })
-  return object
-}

@@ -1,4 +1,4 @@
-import { TILDE, TypedWriter, put, reviveMark } from './typed-json.js'
+import { TILDE, TypedWriter, put, reviveMark, unreadable } from './typed-json.js'
 
 /**
  * The marks of MessagePack values. MessagePack has bytes and NaN, but no undefined, Map, Set, bigint or -0, and what its library does with class
@@ -41,6 +41,8 @@ export function reviveUnpacked(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (value instanceof Uint8Array) return Buffer.from(value)
   if (Array.isArray(value)) return reviveItems(value)
+  // What the library makes of extensions and of the byte that is never used. The writer has neither.
+  if (Object.getPrototypeOf(value) !== Object.prototype) throw unreadable('the stored bytes hold an unknown type')
   const fields = value as Record<string, unknown>
   for (const name of Object.keys(fields)) {
     const field = fields[name]

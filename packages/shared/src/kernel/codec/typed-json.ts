@@ -71,7 +71,10 @@ export class TypedWriter {
     }
     // As in JSON.stringify, a substitute's own toJSON is not called.
     if (substituted || typeof (value as Partial<Substituting>).toJSON !== 'function') {
-      return isArray ? this.writeItems(value, depth) : this.writeFields(value, depth)
+      const written = isArray ? this.writeItems(value, depth) : this.writeFields(value, depth)
+      // Still the substitute itself, with an inherited toJSON that JSON.stringify would call.
+      if (!substituted || written !== value || !('toJSON' in value)) return written
+      return isArray ? Array.from(value) : { ...value }
     }
     const substitute = this.substituteOf(value as Substituting, at, depth)
     if (typeof substitute !== 'object' || substitute === null) return this.write(substitute, at, depth)
