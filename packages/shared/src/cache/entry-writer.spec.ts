@@ -14,8 +14,10 @@ let writer: EntryWriter
 class ScriptedStore {
   readonly sets: { entries: readonly NewEntry[]; since: number }[] = []
   readonly replies: (Partial<ClockReply> & { outcomes?: SetOutcome[] })[] = []
+  readonly deleted: string[] = []
   clocks = 0
-  now = { g: G, s: 20, f: 0, seqs: [] }
+  now: { g: string; s: number; f: number; seqs: [] } | null = { g: G, s: 20, f: 0, seqs: [] }
+  away = false
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     this.sets.push({ entries, since })
@@ -24,9 +26,16 @@ class ScriptedStore {
     return { outcomes: outcomes ?? entries.map(() => 'stored'), clock }
   }
 
-  async createClock(): Promise<ScriptedStore['now']> {
+  async createClock(): Promise<NonNullable<ScriptedStore['now']>> {
     this.clocks++
+    if (this.now === null) throw new CacheUnavailableError('no clock')
     return this.now
+  }
+
+  async delete(keys: readonly string[]): Promise<boolean[]> {
+    this.deleted.push(...keys)
+    if (this.away) throw new CacheUnavailableError('away')
+    return keys.map(() => true)
   }
 }
 
@@ -55,6 +64,19 @@ describe('a write (R14)', () => {
     await Promise.all([writer.write(write('a', 'x')), writer.write(write('a'))])
     expect(sent()).toEqual([['a@10', 'a@10']])
   })
+
+  it.each([false, true])(
+    'that could not even be sent takes away what it should have replaced; away: %s',
+    async (away) => {
+      clock.void()
+      store.now = null
+      store.away = away
+      const writes = await Promise.allSettled([writer.write(write('a')), writer.write(write('b'))])
+      expect(writes).toMatchObject([{ reason: { message: 'no clock' } }, { reason: { message: 'no clock' } }])
+      expect(store.deleted).toEqual(['a', 'b'])
+      expect(store.sets).toEqual([])
+    },
+  )
 
   it('asks for the clock when this process knows none', async () => {
     clock.void()

@@ -21,18 +21,18 @@ export class EntryWriter {
     private readonly clock: TagClock,
   ) {}
 
-  /** @throws CacheUnavailableError it may or may not be stored, and it won't be stored later */
+  /** @throws CacheUnavailableError it may or may not be stored, and it won't be stored later; what was there before goes, now or later (R24) */
   write(write: Write): Promise<void> {
     return new Promise((done, fail) => this.batch.add({ write, done, fail }))
   }
 
   private async flush(requests: Request[]): Promise<void> {
     try {
-      const since = this.clock.since ?? (await this.current())
+      const since = this.clock.since ?? (await this.current(requests))
       const { again, seen } = await this.send(requests, since, hasMoved)
       // With what the first answer said, so that an invalidation between the two still wins. Never a third time: a clock that moves again
       // overlaps this very call, and the entry is a miss at worst.
-      if (again.length > 0) await this.send(again, seen ?? (await this.current()), () => false)
+      if (again.length > 0) await this.send(again, seen ?? (await this.current(again)), () => false)
     } catch (error) {
       for (const request of requests) request.fail(error)
     }
@@ -60,10 +60,24 @@ export class EntryWriter {
     return { again, seen: g === null || s === null ? null : { g, s } }
   }
 
-  private async current(): Promise<Since> {
-    const reply = await this.store.createClock()
-    this.clock.learn([], reply)
-    return { g: reply.g!, s: reply.s }
+  private async current(requests: readonly Request[]): Promise<Since> {
+    try {
+      const reply = await this.store.createClock()
+      this.clock.learn([], reply)
+      return { g: reply.g!, s: reply.s }
+    } catch (error) {
+      if (error instanceof CacheUnavailableError) await this.forget(requests)
+      throw error
+    }
+  }
+
+  /** The entry from before must go, as after every write that failed (R24). The log knows of those that were sent, and of this delete. */
+  private async forget(requests: readonly Request[]): Promise<void> {
+    try {
+      await this.store.delete([...new Set(requests.map(({ write }) => write.key))])
+    } catch (error) {
+      if (!(error instanceof CacheUnavailableError)) throw error
+    }
   }
 }
 

@@ -21,6 +21,8 @@ export interface Member {
   readonly connection: RedisConnection
   /** What it has committed and could not invalidate, which it repeats by itself (R24). */
   readonly owed: Committed[]
+  /** The newest versions that it has failed to invalidate, by key. */
+  readonly own: Map<string, number>
 }
 
 /** The caches of several processes on one server. */
@@ -68,7 +70,7 @@ async function join(
   const cache = new RedisCacheService(store, settings)
   await waitFor('the pushes to flow', () => wakes.live)
   return {
-    member: { name, cache, connection, owed: [] },
+    member: { name, cache, connection, owed: [], own: new Map() },
     async end() {
       await cache.close()
       wakes.close()

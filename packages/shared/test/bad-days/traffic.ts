@@ -107,7 +107,7 @@ export class Traffic {
     const operation = random.pick(['get', 'getMany', 'getOrSet', 'getOrSet', 'getOrSetMany'] as const)
     const many = operation === 'getMany' || operation === 'getOrSetMany'
     const keys = Array.from({ length: many ? 3 : 1 }, () => random.pick(KEYS))
-    const floors = keys.map((key) => this.database.floor(key))
+    const floors = keys.map((key) => Math.max(this.database.floor(key), member.own.get(key) ?? 0))
     const rows = await this.watchdog.time(operation, LONGEST[operation], () =>
       this.ask(member, operation, keys, random),
     )
@@ -201,6 +201,8 @@ export class Traffic {
       // A write that failed is repeated as a delete, whatever its caller is told (R24).
       if (!error.pending && operation !== 'set') this.violations.push(`${operation} failed for good: ${error.message}`)
       member.owed.push(committed)
+      // It reads nothing from the store before it has repeated that, so itself it sees no older version from now on.
+      for (const { key, version } of committed) member.own.set(key, Math.max(version, member.own.get(key) ?? 0))
       return
     }
     count(this.acknowledged, operation)

@@ -454,14 +454,14 @@ redis.call('SET'`,
   {
     name: 'set sent again with a later reading',
     rule: 'R14',
-    edits: [edit('cache/entry-writer.ts', `seen ?? (await this.current())`, `await this.current()`)],
+    edits: [edit('cache/entry-writer.ts', `seen ?? (await this.current(again))`, `await this.current(again)`)],
     killer: [WRITE_RULES, 'loses against an invalidation between its two sendings'],
   },
   {
     name: 'set sent again leaves a gap below S',
     rule: 'R3',
     edits: [
-      edit('cache/entry-writer.ts', `seen ?? (await this.current())`, `await this.current()`),
+      edit('cache/entry-writer.ts', `seen ?? (await this.current(again))`, `await this.current(again)`),
       edit('cache/tag-clock.ts', ` || since.s > this.s`, ``),
     ],
     killer: [WRITE_RULES, 'leaves no gap in what this process knows'],
