@@ -37,6 +37,8 @@ export class ClusterServers implements Servers {
   /** The map as text; empty before the first one, and since a redirection has changed it. */
   private text = ''
   private covered = false
+  /** Those that have slots. */
+  private owners: ReadonlySet<ClusterNode> = new Set()
   private masterList: readonly Master[] = []
   private shardList: readonly Shard[] = []
   /** Redirections by ASK that are known already. */
@@ -75,9 +77,7 @@ export class ClusterServers implements Servers {
   }
 
   get state(): Servers['state'] {
-    const owners = new Set(this.slots)
-    if (this.failure === undefined && this.covered && [...owners].every((node) => node !== undefined && serves(node)))
-      return 'ready'
+    if (this.failure === undefined && this.covered && [...this.owners].every(serves)) return 'ready'
     const stuck = [...this.nodes.values()].some(
       ({ shard }) => shard.session !== undefined && shard.circuit !== 'closed',
     )
@@ -215,6 +215,7 @@ export class ClusterServers implements Servers {
     this.again = false
     this.calm = !again && this.state === 'ready'
     if (this.calm) this.retries.reset()
+    this.timer?.cancel()
     const afterMs = this.calm ? CALM_MS : again ? PACE_MS : PACE_MS + this.retries.next()
     this.timer = this.options.clock.timer(afterMs, () => this.refresh())
   }
@@ -226,8 +227,8 @@ export class ClusterServers implements Servers {
     const added = this.nodes.size > before
     this.slots = slots
     this.covered = !slots.includes(undefined)
-    const owners = new Set(slots)
-    const left = [...this.nodes.values()].filter((node) => !owners.has(node) && !node.kept)
+    this.owners = new Set(slots.filter((node) => node !== undefined))
+    const left = [...this.nodes.values()].filter((node) => !this.owners.has(node) && !node.kept)
     for (const node of left) this.remove(node)
     const text = textOf(ranges)
     if (!added && left.length === 0 && text === this.text) return
@@ -246,6 +247,7 @@ export class ClusterServers implements Servers {
     if (kind === 'MOVED') {
       if (this.slots[slot] !== node) {
         this.slots[slot] = node
+        this.owners = new Set(this.owners).add(node)
         this.text = ''
         news = true
       }
@@ -267,12 +269,18 @@ export class ClusterServers implements Servers {
     const { clock, timeoutMs } = this.options
     const node = new ClusterNode(address, this.tools!.makePort(address), clock, timeoutMs, {
       session: (session) => this.on.session(session),
-      up: (one, version) => this.on.up(one.id, version),
+      up: (one, version) => this.found(one, version),
       down: (one, cause) => this.lost(one, cause),
     })
     this.nodes.set(node.id, node)
     node.start()
     return node
+  }
+
+  private found(node: ClusterNode, version: string | undefined): void {
+    // The last one that was waited for: the map need not be asked for again at once.
+    if (version !== undefined && this.refreshing === undefined && this.state === 'ready') this.schedule()
+    this.on.up(node.id, version)
   }
 
   private lost(node: ClusterNode, cause: Error): void {

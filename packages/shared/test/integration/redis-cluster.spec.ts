@@ -70,6 +70,18 @@ async function otherMaster(slot: number): Promise<RedisServer> {
   throw new Error('there is one master only')
 }
 
+/** Meets a MOVED, and waits until the connection has asked for the whole map: it knows of another slot that has moved. */
+async function mapAskedFor(connection: RedisConnection): Promise<void> {
+  const slots = [slotOf('{met}'), slotOf('{other}')]
+  const homes = await Promise.all(slots.map((slot) => cluster.masterOf(slot)))
+  const away = await Promise.all(slots.map((slot) => otherMaster(slot)))
+  const known = connection.shardOf('{other}')
+  for (const [i, slot] of slots.entries()) await cluster.migrateSlot(slot, homes[i]!, away[i]!)
+  expect(await answered(connection, '{met}', get('{met}'))).toMatchObject({ redirected: true })
+  await waitFor('the map', () => connection.shardOf('{other}') !== known)
+  for (const [i, slot] of slots.entries()) await cluster.migrateSlot(slot, away[i]!, homes[i]!)
+}
+
 describe('on a Cluster', () => {
   it('a unit goes to the master of its key, and says on which session it was answered', async () => {
     const { connection, logged } = connect()
@@ -152,6 +164,13 @@ describe('on a Cluster', () => {
       const layout = await connection.layout()
       return !layout.migrating && layout.slots !== before.slots
     })
+  })
+
+  it('the whole map is asked for after a MOVED', async () => {
+    const { connection } = await connected()
+    await mapAskedFor(connection)
+    await waitFor('ready', () => connection.status === 'ready')
+    expect(connection.shards()).toHaveLength(3)
   })
 
   it('while a slot is on its way, what is there already is asked for there, and the layout says so', async () => {
@@ -253,7 +272,11 @@ describe('on a Cluster', () => {
     moves.length = 0
     const there: unknown[] = []
     await cluster.migrateSlot(slot, from, to, async (step) => {
-      if (step === 'migrating') there.push(await answered(connection, key, set(key, 'v')))
+      if (step !== 'migrating') return
+      there.push(await answered(connection, key, set(key, 'v')))
+      // It has no slot yet, so the map does not have it.
+      await mapAskedFor(connection)
+      expect(connection.masters()).toHaveLength(4)
     })
     expect(there).toEqual([expect.objectContaining({ replies: ['OK'], redirected: true })])
     expect(connection.masters()).toHaveLength(4)
@@ -299,6 +322,7 @@ describe('when a master of the Cluster is lost', () => {
       return offset === /master_repl_offset:(\d+)/.exec(info)![1]
     })
     await old.kill()
+    open.push(() => old.restart().then(() => cluster.healthy()))
     const [lost, fine] = await connection.exec([key, other].map((one) => ({ key: one, commands: [get(one)] })))
     expect(lost).toBeInstanceOf(RedisUnavailableError)
     expect(fine).toMatchObject({ redirected: false })
@@ -308,8 +332,6 @@ describe('when a master of the Cluster is lost', () => {
     expect(after.replies).toEqual(['kept'])
     expect(after.session.epoch).not.toBe(before.session.epoch)
     expect(logged.filter((line) => line.startsWith('warn') && line.includes(`:${old.port}`))).toHaveLength(1)
-    await old.restart()
-    await cluster.healthy()
   })
 
   it('by SIGSTOP: the others go on, and its replica takes over', async () => {
