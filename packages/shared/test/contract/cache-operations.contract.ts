@@ -183,9 +183,10 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await backend.stores.elapse(60)
         expect(await one.lookup('k')).toMatchObject({ hit: true, value: 'old', stale: true, ttlMs: 0 })
         const load = new HeldLoad<string>()
+        const anew = { ttl: '1m', grace: '1m' }
         const answers = await Promise.all([
-          ...Array.from({ length: 20 }, () => one.getOrSet('k', load.load, options)),
-          ...Array.from({ length: 20 }, () => other.getOrSet('k', load.load, options)),
+          ...Array.from({ length: 20 }, () => one.getOrSet('k', load.load, anew)),
+          ...Array.from({ length: 20 }, () => other.getOrSet('k', load.load, anew)),
         ])
         expect(new Set(answers)).toEqual(new Set(['old']))
         await waitFor('the load', () => load.calls > 0)
