@@ -8,6 +8,12 @@ export interface CacheTargets {
 }
 
 /**
+ * A write takes milliseconds, and a process that lives renews it. Short, because a Redis that hung may place a hold after its writer has given
+ * up on it: until it ends, what it holds is not cached.
+ */
+const HOLD = '5s'
+
+/**
  * What a write to the database does to the cache.
  *
  * A committed write is answered as done, whatever the cache says, and a write is not refused because the cache is away. The toolkit rejects in
@@ -27,10 +33,11 @@ export class CacheWrites {
   async around<T>(targets: CacheTargets, work: () => Promise<T>): Promise<T> {
     let begun = false
     try {
-      return await this.cache.invalidateAround(targets, () => {
+      const held = () => {
         begun = true
         return work()
-      })
+      }
+      return await this.cache.invalidateAround(targets, held, { hold: HOLD })
     } catch (error) {
       if (begun || !(error instanceof CacheUnavailableError)) throw error
     }
