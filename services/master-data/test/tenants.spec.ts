@@ -58,7 +58,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       '/reports/stock-value',
     ]) {
       const { status, body } = await api.get(path, OTHER)
-      expect({ path, status }).toEqual({ path, status: 200 })
+      if (status !== 200) throw new Error(`GET ${path}: ${status}`)
       theirs.set(path, body)
     }
   })
