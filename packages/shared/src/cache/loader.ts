@@ -85,6 +85,10 @@ class Load {
   readonly joined: Joined[] = []
   /** Loads that its loader waits for now, each as often as it is waited for. */
   readonly waitsFor: Load[] = []
+  /** A load waits for it, which may keep the place that it would queue for. */
+  urgent = false
+  /** Starts it while it queues. */
+  goPast: () => void = () => undefined
   readonly settled: Promise<void>
   settle!: () => void
 
@@ -144,6 +148,10 @@ export class Loads {
       return { value: await this.call(caller.plan, caller.plan.newContext(), key) }
     }
     const load = running ?? new Load(key)
+    if (around.length > 0) {
+      load.urgent = true
+      load.goPast()
+    }
     const scope = new AsyncResource('VextrusLoad')
     const outcome = new Promise<Outcome>((resolve, reject) =>
       load.joined.push({ ...caller, caller, scope, resolve, reject }),
@@ -243,7 +251,7 @@ export class Loads {
     let value: unknown
     let stored: (Encoded & { ttlMs: number; graceMs: number; tags: readonly string[] }) | null
     try {
-      value = await this.bounded(leader, async () => {
+      value = await this.bounded(load, leader, async () => {
         const started = this.clock.mono()
         load.began = ++this.sequence
         const loaded = await this.call(plan, context, load.key)
@@ -280,11 +288,12 @@ export class Loads {
   }
 
   /**
-   * While the store is away every process loads for itself, and every key: so many at once and no more. A load inside another one does not
-   * queue, or the outer one would keep the place that it waits for.
+   * While the store is away every process loads for itself, and every key: so many at once and no more. What another load waits for does not
+   * queue, or goes on past the others, or that one would keep the place that it waits for.
    */
-  private bounded(leader: Caller, load: () => Promise<unknown>): Promise<unknown> {
-    return leader.away && this.scope.keys().length === 0 ? this.origin.run(load) : load()
+  private bounded(load: Load, leader: Caller, work: () => Promise<unknown>): Promise<unknown> {
+    if (!leader.away || load.urgent) return work()
+    return this.origin.run(work, (goPast) => (load.goPast = goPast))
   }
 
   private end(load: Load, tell: (joined: Joined) => void): void {

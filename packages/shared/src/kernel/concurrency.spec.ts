@@ -56,6 +56,34 @@ describe('ConcurrencyLimit', () => {
     expect(order).toEqual(['queued', 'newcomer'])
   })
 
+  it('starts what is queued past the limit when told to, and gives no slot away until as many have ended', async () => {
+    const limit = new ConcurrencyLimit(1)
+    const ends: (() => void)[] = []
+    const order: string[] = []
+    const work = (name: string) => () => {
+      order.push(name)
+      return new Promise<void>((resolve) => ends.push(resolve))
+    }
+    let goPast!: () => void
+    const all = [limit.run(work('holder')), limit.run(work('queued')), limit.run(work('urgent'), (go) => (goPast = go))]
+    goPast()
+    goPast()
+    await turn()
+    expect(order).toEqual(['holder', 'urgent'])
+    expect(limit.active).toBe(2)
+    ends[1]!()
+    await turn()
+    expect(order).toEqual(['holder', 'urgent'])
+    ends[0]!()
+    await turn()
+    expect(order).toEqual(['holder', 'urgent', 'queued'])
+    ends[2]!()
+    await Promise.all(all)
+    goPast()
+    expect(limit.active).toBe(0)
+    expect(await limit.run(() => 'newcomer', expect.unreachable)).toBe('newcomer')
+  })
+
   it('serves newcomers after the queue has run empty', async () => {
     const limit = new ConcurrencyLimit(1)
     for (let round = 0; round < 3; round++)

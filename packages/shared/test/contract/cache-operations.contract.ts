@@ -413,6 +413,50 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       })
     })
 
+    describe('loadConcurrency, while the store is away', () => {
+      const away = async (): Promise<RedisCacheService> => {
+        const { one, store } = await backend.caches({ loadConcurrency: 1 })
+        await one.get('warm')
+        store.away = true
+        return one
+      }
+
+      it('lets so many load at once, and the others wait their turn', async () => {
+        const cache = await away()
+        const load = new HeldLoad<number>()
+        const all = ['a', 'b', 'c'].map((key) => cache.getOrSet(key, load.load))
+        for (const turn of [1, 2, 3]) {
+          await waitFor('the turn', () => load.calls === turn)
+          load.answer(turn)
+        }
+        expect(await Promise.all(all)).toEqual([1, 2, 3])
+      })
+
+      it('holds up nothing that a running load waits for, though it queued before', async () => {
+        const cache = await away()
+        const first = new HeldLoad<number>()
+        const outer = cache.getOrSet('a', async () => (await first.load()) + (await cache.getOrSet('b', () => 10)))
+        await waitFor('the outer load', () => first.calls === 1)
+        const queued = [cache.getOrSet('c', () => 5), cache.getOrSet('b', () => 2)]
+        await waitFor('the others in the queue', () => cache.getStatistics().misses === 4)
+        first.answer(1)
+        expect(await outer).toBe(3)
+        expect(await Promise.all(queued)).toEqual([5, 2])
+        // Of 'b' there was one load for both.
+        expect(cache.getStatistics().loads).toBe(3)
+      })
+
+      it('holds up no load of many that asks for an item which is still to be loaded', async () => {
+        const cache = await away()
+        const items = await cache.getOrSetMany(['x', 'y', 'z'], {
+          key: String,
+          load: async (missing) =>
+            Promise.all(missing.map((item) => (item === 'x' ? cache.getOrSet('y', () => 'nested') : item))),
+        })
+        expect(items).toEqual(['y', 'y', 'z'])
+      })
+    })
+
     it('clear gives back the memory of what it has voided, in the background', async ({ skip }) => {
       if (backend.stores.command === null) return skip()
       const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
