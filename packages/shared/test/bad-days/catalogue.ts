@@ -1,3 +1,12 @@
+/** What the caches hold. */
+export interface Row {
+  readonly key: string
+  readonly version: number
+}
+
+/** Longer than a test. */
+export const TTL_S = 60
+
 /** Keys by the way in which they are written; a test's load is a few keys that everybody wants. */
 export const PLAIN = names('plain', 8)
 export const TAGGED = names('tagged', 8)

@@ -38,33 +38,37 @@ describe('a server that is killed in mid-traffic', () => {
   it.each([
     ['always', []],
     ['every second', EVERYSEC],
-  ])('and comes back with its append-only file, written %s, answers none of the old entries', async (_, args) => {
-    const report = await badDay({
-      server: { appendonly: true, args },
-      async fault({ server, served }) {
-        await server.kill()
-        await served(300)
-        await server.restart()
-      },
-    })
-    expect(report).toMatchObject(NOTHING_WRONG)
-    expect(refusals(report)).toBeGreaterThan(0)
-  })
+  ])(
+    'and comes back with its append-only file, written %s, leaves every answer equal to the database',
+    async (_, args) => {
+      const report = await badDay({
+        server: { appendonly: true, args },
+        async fault({ server, served }) {
+          await server.kill()
+          await served(300)
+          await server.restart()
+        },
+      })
+      expect(report).toMatchObject(NOTHING_WRONG)
+      expect(refusals(report)).toBeGreaterThan(0)
+    },
+  )
 
   it('and comes back with what it held some time ago answers none of it', async () => {
     const report = await badDay({
       server: { appendonly: true, args: EVERYSEC },
       losesHolds: true,
-      async fault({ server, served }) {
+      async fault({ server, served, traffic }) {
         const remember = backup(server.dir)
         await served(500)
+        // A clear that is repeated after the restart would take the old entries away, whatever they are.
+        await traffic.calm()
         await server.kill()
         remember()
         await server.restart()
       },
     })
     expect(report).toMatchObject(NOTHING_WRONG)
-    expect(refusals(report)).toBeGreaterThan(0)
   })
 })
 
