@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MissingPeerError, SerializationError } from '../errors.js'
 import { type CompressionAlgorithm, compress, decompress } from './compression.js'
 import { KeyRing } from './encryption.js'
@@ -107,6 +108,8 @@ export class ValueCodec {
   private async compressed(key: string, serialized: Serialized, algorithm: CompressionAlgorithm): Promise<Encoded> {
     const { maxRawBytes } = this.options
     if (serialized.bytes > maxRawBytes) throw new ValueTooLargeError(key, serialized.bytes, maxRawBytes)
+    // To serialize has kept the event loop; to make bytes of the text is another stretch.
+    await nextTurn()
     const data = await compress(algorithm, asBytes(serialized.data))
     return data.length < serialized.bytes
       ? this.finished(key, { serializer: serialized.serializer, data, bytes: data.length }, algorithm)
