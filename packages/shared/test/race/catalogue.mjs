@@ -1,23 +1,33 @@
 /**
  * The keys that the race is about: few, so that every one of them is hot, and a family for each way in which values are kept fresh.
  *
- * - `plain` keys have no tags; their writers delete them.
- * - `tagged` keys have three tags; their writers delete them or invalidate one of the tags.
+ * - `plain` keys have no tags; their writers delete them, by name or by pattern, or hold them.
+ * - `tagged` keys have three tags; their writers delete them, or invalidate or hold one of the tags.
  * - `part` keys are invalidated by tag alone, because `page` keys are made of them: a page's load reads parts through the cache, and the page
  *   carries the tags of its parts.
  * - `through` keys are written through with `set`, one writer at a time, or deleted; they share a tag with others.
+ * - `duel` keys are written by two versioned `set`s at a time, of which the newer one has to win.
  */
 const PLAIN = names('plain', 4)
 const TAGGED = names('tagged', 6)
 const PARTS = names('part', 4)
 const THROUGH = names('through', 3)
+const DUEL = names('duel', 2)
 const PAGES = names('page', 2)
 
 /** Keys with a version in the database. */
-export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH]
+export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH, ...DUEL]
 
 /** Keys by family. */
-export const FAMILIES = { plain: PLAIN, tagged: TAGGED, part: PARTS, through: THROUGH, page: PAGES }
+export const FAMILIES = { plain: PLAIN, tagged: TAGGED, part: PARTS, through: THROUGH, duel: DUEL, page: PAGES }
+
+/** Patterns, each with the keys that it matches. */
+export const PATTERNS = [
+  { glob: 'plain:*', keys: PLAIN },
+  { glob: 'plain:[01]', keys: PLAIN.slice(0, 2) },
+  { glob: 'tagged:?', keys: TAGGED },
+  { glob: '*gged:[^0-2]', keys: TAGGED.slice(3) },
+]
 
 /** Keys that are seldom read: what is wrong with them stays wrong until somebody looks. */
 export const COOL = ['plain:3', 'tagged:4', 'tagged:5', 'part:3', 'through:2']

@@ -1,13 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
+import { machineMs } from './machine-ms.mjs'
 
 /** Longer than any write under a lock takes, also in a process that is stopped for a while. */
 const LOCK_MS = 20_000
 
-const RAISE = `for i = 1, #ARGV, 2 do
-  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or 0) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+const RAISE = `for i = 2, #ARGV, 2 do
+  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', 'acknowledged', ARGV[i]) or 0) then
+    redis.call('HSET', 'acknowledged', ARGV[i], ARGV[i + 1])
+  end
+  redis.call('HSET', 'acks:' .. ARGV[i], ARGV[i + 1], ARGV[1])
 end`
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`
+/** Commits, and acknowledges with it if no hazard has begun and the hold can't have ended. */
+const COMMIT_HELD = `local time = redis.call('TIME')
+local state = redis.call('HMGET', 'hazards', 'begun', 'open')
+local held = (state[1] or '0') == ARGV[1] and (state[2] or '0') == '0' and time[1] * 1000 + time[2] / 1000 < tonumber(ARGV[2])
+local reply = { held and 1 or 0 }
+for i = 4, #ARGV do
+  local version = redis.call('HINCRBY', 'versions', ARGV[i], 1)
+  if held then
+    redis.call('HSET', 'acknowledged', ARGV[i], version)
+    redis.call('HSET', 'acks:' .. ARGV[i], version, ARGV[3])
+  end
+  reply[#reply + 1] = version
+end
+return reply`
 
 /**
  * The database of the race, and its referee: for each key a version that only grows, and the newest version whose invalidation was
@@ -15,6 +33,9 @@ const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', 
  *
  * It is a Redis server of its own, apart from the cache's. One thread executes its commands one after the other, so it is linearizable, and
  * what one process has acknowledged every other sees from then on.
+ *
+ * Beside each acknowledged version stands from when to when its invalidation took (machine ms), for the failovers; and in `hazards` how many
+ * faults have begun, and are under way, after which the tag clock may lack a hold that was placed before.
  */
 export class Database {
   /**
@@ -37,14 +58,61 @@ export class Database {
     return replies.map(([, version]) => Number(version))
   }
 
-  /** What every read that begins from now on has to show at least. @param {readonly string[]} keys @returns {Promise<number[]>} */
-  async acknowledged(keys) {
-    return (await this.redis.hmget('acknowledged', ...keys)).map(Number)
+  /**
+   * Moves the keys on by one under a hold that was asked for before. The versions count as acknowledged with the commit, unless the hold may
+   * have been lost since, by a hazard or because its time is over.
+   * @param {readonly string[]} keys
+   * @param {{ hazards: Hazards, placedAt: number, endsAt: number }} hold `placedAt` in machine ms, `endsAt` of the wall clock: the server is on this machine
+   * @returns {Promise<{ versions: number[], held: boolean }>}
+   */
+  async commitHeld(keys, { hazards, placedAt, endsAt }) {
+    const begun = hazards.open === 0 ? hazards.begun : -1
+    const [held, ...versions] = await this.redis.eval(COMMIT_HELD, 0, begun, endsAt, span(placedAt), ...keys)
+    return { versions, held: held === 1 }
   }
 
-  /** The invalidation of these versions has resolved. @param {readonly string[]} keys @param {readonly number[]} versions */
-  async acknowledge(keys, versions) {
-    await this.redis.eval(RAISE, 1, 'acknowledged', ...keys.flatMap((key, i) => [key, versions[i]]))
+  /**
+   * What every read that begins from now on has to show at least, and whether a master that was demoted just now may still be answering.
+   * @param {readonly string[]} keys
+   * @returns {Promise<{ versions: number[], demoting: boolean }>}
+   */
+  async acknowledged(keys) {
+    const [until, ...versions] = await this.redis.hmget('acknowledged', '#demoting', ...keys)
+    return { versions: versions.map(Number), demoting: machineMs() < Number(until) }
+  }
+
+  /**
+   * The invalidation of these versions has resolved.
+   * @param {readonly string[]} keys
+   * @param {readonly number[]} versions
+   * @param {number} from machine ms at which it was called
+   */
+  async acknowledge(keys, versions, from) {
+    await this.redis.eval(RAISE, 0, span(from), ...keys.flatMap((key, i) => [key, versions[i]]))
+  }
+
+  /**
+   * When the invalidations of versions above `seen` up to `demanded` were acknowledged, the newest ones.
+   * @param {string} key
+   * @param {number} seen
+   * @param {number} demanded
+   * @returns {Promise<[from: number, until: number][]>}
+   */
+  async acknowledgements(key, seen, demanded) {
+    const versions = Array.from({ length: Math.min(1_000, demanded - seen) }, (_, i) => String(demanded - i))
+    const spans = await this.redis.hmget(`acks:${key}`, ...versions)
+    return spans.filter((text) => text !== null).map((text) => text.split(' ').map(Number))
+  }
+
+  /** @returns {Promise<Hazards>} */
+  async hazards() {
+    const [begun, open, clears] = await this.redis.hmget('hazards', 'begun', 'open', 'clears')
+    return { begun: Number(begun), open: Number(open), clears: Number(clears) }
+  }
+
+  /** To be called before and after a `clear`: it takes away entries that writers of versions compare with. */
+  async clearing() {
+    await this.redis.hincrby('hazards', 'clears', 1)
   }
 
   /**
@@ -69,6 +137,7 @@ export class Database {
 
   /** Frees what a process that was killed held. @param {string} owner @param {readonly string[]} keys */
   async breakLocks(owner, keys) {
+    await this.clearing()
     for (const key of keys) {
       const holder = await this.redis.get(`lock:${key}`)
       if (holder?.startsWith(`${owner}/`)) await this.redis.eval(UNLOCK, 1, `lock:${key}`, holder)
@@ -79,3 +148,8 @@ export class Database {
     this.redis.disconnect()
   }
 }
+
+/** @typedef {{ begun: number, open: number, clears: number }} Hazards */
+
+/** @param {number} from */
+const span = (from) => `${from} ${machineMs()}`

@@ -1,31 +1,42 @@
 import { setTimeout } from 'node:timers/promises'
 import type { RedisServer } from '../support/redis-server.js'
 import type { Worker } from './fleet.js'
-import type { Network } from './network.js'
+import type { Hazards } from './hazards.js'
+import type { RaceServers, TopologyFault } from './servers.js'
+import type { Ways } from './ways.js'
 
 /** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */
 const STOPPED_MS = 3_500
 /** Longer than a command is waited for: what was sent arrives after its caller has given it up. */
 const HELD_MS = 700
 
-/** What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. */
+/**
+ * What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. Beside
+ * them, one at a time, those of the topology.
+ */
 export class Faults {
   readonly counts: Record<string, number> = {}
   private readonly under = new Set<Promise<void>>()
   private next = 0
+  private nextOfTopology = 0
+  private ofTopology: Promise<void> | undefined
+  private failure: Error | undefined
 
   /**
-   * @param server the cache's
+   * @param servers the cache's
+   * @param topologyFaults theirs
    * @param worker a process of the fleet, undefined while it is being started again
-   * @param network its way to the cache's server
+   * @param ways its ways to the cache's servers
    */
   constructor(
-    private readonly server: RedisServer,
+    private readonly servers: RaceServers,
+    private readonly topologyFaults: readonly TopologyFault[],
+    private readonly hazards: Hazards,
     private readonly worker: (number: number) => Worker | undefined,
-    private readonly network: (number: number) => Network,
+    private readonly ways: (number: number) => Ways,
   ) {}
 
-  /** The next one. */
+  /** The next one, of those that befall every topology. */
   async inject(): Promise<void> {
     const round = Math.floor(this.next / FAULTS.length)
     const name = FAULTS[this.next++ % FAULTS.length]!
@@ -33,7 +44,12 @@ export class Faults {
     switch (name) {
       case 'SIGKILL of a loading process':
         // It ends itself at the start of its next load: at no other place can that be known for certain.
-        if (worker !== undefined) await worker.ask('die').catch(() => undefined)
+        await worker?.ask('die', { place: 'load' }).catch(() => undefined)
+        break
+      case 'SIGKILL of a holding process':
+        await this.worker(round + 3)
+          ?.ask('die', { place: 'hold' })
+          .catch(() => undefined)
         break
       case 'SIGKILL':
         this.worker(round + 1)?.signal('SIGKILL')
@@ -42,37 +58,67 @@ export class Faults {
         this.stopFor(this.worker(round + 2))
         break
       case 'network held for 700 ms':
-        this.network(round + 1).holdFor(HELD_MS)
+        this.ways(round + 1).holdFor(HELD_MS)
         break
       case 'network cut':
-        this.network(round + 2).cut()
+        this.ways(round + 2).cut()
         break
       case 'network held, then cut':
-        this.network(round + 3).holdFor(HELD_MS / 2)
-        this.network(round + 3).cut()
+        this.ways(round + 3).holdFor(HELD_MS / 2)
+        this.ways(round + 3).cut()
         break
       case 'CLIENT KILL of data connections':
-        await this.server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+        await this.onMasters('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
         break
       case 'CLIENT KILL of tracking sessions':
-        await this.server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+        await this.onMasters('CLIENT', 'KILL', 'TYPE', 'pubsub')
         break
       case 'SCRIPT FLUSH':
-        await this.server.command('SCRIPT', 'FLUSH')
+        await this.onMasters('SCRIPT', 'FLUSH')
         break
       case 'DEL of the tag clock':
-        await this.server.command('DEL', 'vextrus@tags')
+        // The masters of a Cluster that have it not refuse.
+        await this.hazards.during(() => this.onMasters('DEL', 'vextrus@tags'))
         break
       case 'CLIENT PAUSE 200 ms':
-        await this.server.command('CLIENT', 'PAUSE', 200)
+        await this.onMasters('CLIENT', 'PAUSE', 200)
         break
     }
-    this.counts[name] = (this.counts[name] ?? 0) + 1
+    this.count(name)
+  }
+
+  /** The next one of the topology, if none is under way. It goes on by itself; that it failed is told by {@link check}. */
+  injectOfTopology(): void {
+    const { topologyFaults } = this
+    if (this.ofTopology !== undefined || topologyFaults.length === 0) return
+    const fault = topologyFaults[this.nextOfTopology++ % topologyFaults.length]!
+    const run = fault.losesHolds ? () => this.hazards.during(() => fault.run()) : () => fault.run()
+    this.ofTopology = run()
+      .then(() => this.count(fault.name))
+      .catch((cause: unknown) => {
+        this.failure = new Error(`${fault.name} did not come to its end`, { cause })
+      })
+      .finally(() => (this.ofTopology = undefined))
+  }
+
+  /** @throws what made a fault of the topology fail: the rig's own error */
+  check(): void {
+    if (this.failure !== undefined) throw this.failure
   }
 
   /** When none is under way any more. */
   async over(): Promise<void> {
-    await Promise.all(this.under)
+    await Promise.all([...this.under, this.ofTopology])
+  }
+
+  private count(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1
+  }
+
+  /** A master that is away, or is none any more, has enough to bear. */
+  private async onMasters(name: string, ...args: (string | number)[]): Promise<void> {
+    const masters = await this.servers.masters()
+    await Promise.all(masters.map((server: RedisServer) => server.command(name, ...args).catch(() => undefined)))
   }
 
   private stopFor(worker: Worker | undefined): void {
@@ -92,6 +138,7 @@ export const FAULTS = [
   'SIGKILL of a loading process',
   'SCRIPT FLUSH',
   'network cut',
+  'SIGKILL of a holding process',
   'CLIENT PAUSE 200 ms',
   'network held, then cut',
   'CLIENT KILL of tracking sessions',

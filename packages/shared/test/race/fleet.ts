@@ -15,7 +15,7 @@ export interface WorkerOptions {
   /** `naive`: the usual cache-aside instead of the toolkit. */
   readonly mode: 'vextrus' | 'naive'
   /** What the module is given. */
-  readonly redis: Readonly<Record<string, unknown>> & { readonly port: number }
+  readonly redis: Readonly<Record<string, unknown>>
   /** Where versions live; none for a stampede. */
   readonly databasePort?: number | undefined
 }
@@ -36,7 +36,15 @@ export interface Violation {
   readonly key?: string
   readonly demanded?: string
   readonly actor?: string
+  /** When the read was under way, machine ms. */
+  readonly from?: number
+  readonly until?: number
+  /** For each source that was stale: from when to when what it lacks was invalidated, machine ms. */
+  readonly acknowledged?: readonly (readonly Span[])[]
 }
+
+/** From when to when, machine ms. */
+export type Span = readonly [from: number, until: number]
 
 /** One process of the fleet, started by {@link startWorker}. */
 export class Worker {

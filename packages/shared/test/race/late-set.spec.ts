@@ -52,7 +52,9 @@ async function cacheOn(port: number): Promise<RedisCacheService> {
   await connection.ready()
   const keyspace = new Keyspace()
   const wakes = new RedisWakes(connection, keyspace, () => undefined)
-  return new RedisCacheService(new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }))
+  return new RedisCacheService(
+    new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
+  )
 }
 
 /** The server's numbers for its connections. */

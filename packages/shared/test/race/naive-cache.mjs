@@ -63,7 +63,12 @@ export class NaiveCache {
 
   async set(key, value, { ttl = 60, tags = [] } = {}) {
     await Promise.all([
-      this.redis.set(key, JSON.stringify(value), 'EX', Math.ceil(ttl)),
+      this.redis.set(
+        key,
+        JSON.stringify(value),
+        'PX',
+        typeof ttl === 'number' ? ttl * 1_000 : Number.parseInt(ttl, 10),
+      ),
       ...tags.map((tag) => this.redis.sadd(`tag:${tag}`, key)),
     ])
   }
@@ -80,6 +85,20 @@ export class NaiveCache {
     return this.redis.del(...[key].flat())
   }
 
+  async deleteByPattern(glob) {
+    const keys = (await this.redis.keys(glob)) ?? []
+    return keys.length === 0 ? 0 : this.redis.del(...keys)
+  }
+
+  async invalidateAround({ keys = [], tags = [] }, work) {
+    try {
+      return await work(new AbortController().signal)
+    } finally {
+      if (keys.length > 0) await this.delete(keys)
+      await this.invalidateByTag(tags)
+    }
+  }
+
   async invalidateByTag(tag) {
     for (const each of [tag].flat()) {
       const keys = await this.redis.smembers(`tag:${each}`)
@@ -92,7 +111,7 @@ export class NaiveCache {
   }
 
   getStatistics() {
-    return { hits: this.hits, misses: this.misses }
+    return { hits: this.hits, misses: this.misses, pending: 0 }
   }
 
   async close() {

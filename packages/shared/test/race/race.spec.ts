@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FAULTS } from './faults.js'
-import { race, summary } from './race.js'
+import { race } from './race.js'
+import { summary } from './report.js'
 
 const seed = Number(process.env['RACE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 

@@ -1,7 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-
-/** The machine's monotonic clock in ms: the same in all of its processes. */
-export const machineMs = () => Number(process.hrtime.bigint()) / 1e6
+import { machineMs } from './machine-ms.mjs'
 
 /**
  * Many callers of one key at once.

@@ -7,10 +7,12 @@
 import 'reflect-metadata'
 import { Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { Actor, settle, verify } from './actor.mjs'
+import { Actor } from './actor.mjs'
+import { settle, verify } from './at-rest.mjs'
 import { FAMILIES } from './catalogue.mjs'
 import { Database } from './database.mjs'
 import { NaiveCache } from './naive-cache.mjs'
+import { Owed } from './owed.mjs'
 import { Seeded } from './seeded.mjs'
 import { stampede } from './stampede.mjs'
 import { Tally } from './tally.mjs'
@@ -20,8 +22,9 @@ const REPORT_MS = 200
 const options = JSON.parse(process.argv[2])
 const tally = new Tally((event) => process.connected && process.send(event))
 const database = options.databasePort === undefined ? null : new Database(options.databasePort, options.name)
-const { cache, close } = options.mode === 'naive' ? naive() : await vextrus()
-const surroundings = { cache, database, tally, name: options.name }
+const isNaive = options.mode === 'naive'
+const { cache, close } = isNaive ? naive() : await vextrus()
+const surroundings = { cache, database, tally, owed: new Owed(cache), naive: isNaive, name: options.name }
 let running = false
 
 const tasks = {
@@ -44,10 +47,10 @@ const tasks = {
   async stop() {
     running = false
   },
-  async die() {
-    tally.dying = true
+  async die({ place }) {
+    tally.dying = place
   },
-  breakLocks: ({ owner }) => database.breakLocks(owner, FAMILIES.through),
+  breakLocks: ({ owner }) => database.breakLocks(owner, [...FAMILIES.through, ...FAMILIES.duel]),
   settle: () => settle(surroundings),
   async verify() {
     await verify(surroundings)

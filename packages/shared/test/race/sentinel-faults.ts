@@ -1,0 +1,103 @@
+import type { RedisSentinels } from '../support/redis-sentinel.js'
+import type { RedisServer } from '../support/redis-server.js'
+import type { SeededRandom } from '../support/seeded-random.js'
+import { waitFor } from '../support/wait-for.js'
+import type { Promotions } from './promotions.js'
+import type { TopologyFault } from './servers.js'
+
+const PATIENCE_MS = 30_000
+
+/** A master of which its Sentinels think that it is gone, or that are told to replace it. */
+export function sentinelFaults(
+  group: RedisSentinels,
+  promotions: Promotions,
+  random: SeededRandom,
+): readonly TopologyFault[] {
+  const others = (master: RedisServer): RedisServer[] => group.servers.filter((server) => server !== master)
+  return [
+    {
+      name: 'SENTINEL FAILOVER',
+      losesHolds: true,
+      async run() {
+        const old = await group.master()
+        const promoted = promotions.promoted(others(old), true)
+        await untilDone('the Sentinels begin a failover', () => group.failover())
+        await promoted
+        await promotions.demoted(old)
+        await atPeace(group)
+      },
+    },
+    {
+      name: 'SIGKILL of the master',
+      losesHolds: true,
+      async run() {
+        const old = await group.master()
+        await old.kill()
+        await promotions.promoted(others(old), false)
+        await old.restart()
+        await promotions.demoted(old)
+        await atPeace(group)
+      },
+    },
+    {
+      name: 'SIGSTOP of the master until another one is promoted',
+      losesHolds: true,
+      async run() {
+        const old = await group.master()
+        old.pause()
+        try {
+          await promotions.promoted(others(old), true)
+          // At once, or when all have noticed.
+          if (random.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, 1_000))
+        } finally {
+          old.resume()
+        }
+        await promotions.demoted(old)
+        await atPeace(group)
+      },
+    },
+  ]
+}
+
+/** The next failover finds a replica that has everything, and Sentinels that have nothing else to do. */
+async function atPeace(group: RedisSentinels): Promise<void> {
+  await waitFor(
+    'the Sentinels are at peace',
+    async () => {
+      const master = await group.master()
+      if (master === undefined) return false
+      const ports = await Promise.all(
+        group.sentinels.map((one) => one.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group.name)),
+      )
+      if (!ports.every((address) => Number((address as [string, string])[1]) === master.port)) return false
+      const facts = await Promise.all(group.sentinels.map((one) => one.command('SENTINEL', 'MASTER', group.name)))
+      if (!facts.every((flat) => flagsOf(flat as string[]) === 'master')) return false
+      const infos = await Promise.all(
+        group.servers.filter((server) => server !== master).map((server) => server.command('INFO', 'replication')),
+      )
+      return infos.every((info) => /^role:slave/m.test(String(info)) && /^master_link_status:up/m.test(String(info)))
+    },
+    PATIENCE_MS,
+  )
+}
+
+function flagsOf(flat: string[]): string | undefined {
+  return flat[flat.indexOf('flags') + 1]
+}
+
+/** They refuse while the last failover is not long enough ago. */
+async function untilDone(what: string, call: () => Promise<unknown>): Promise<void> {
+  await waitFor(
+    what,
+    async () => {
+      try {
+        await call()
+        return true
+      } catch (error) {
+        if (/INPROG|NOGOODSLAVE/.test(String(error))) return false
+        throw error
+      }
+    },
+    PATIENCE_MS,
+  )
+}
