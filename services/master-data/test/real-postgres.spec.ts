@@ -1,9 +1,10 @@
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
+import { TcpProxy } from '../../../packages/shared/test/support/tcp-proxy.js'
 import { Prng } from '../src/seed/prng.js'
 import { postgresPrograms, type RealPostgres, startRealPostgres } from './support/real-postgres.js'
-import { startTestService, TENANT, type TestService } from './support/service.js'
+import { startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What only a real Postgres can show: transactions of several processes at the same time. Runs where its server is installed. */
 describe.skipIf(postgresPrograms === undefined)('two services on one Postgres and one Redis', () => {
@@ -108,6 +109,55 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
         )
         const [row] = await query<object>(`SELECT name, version FROM ${table} WHERE id = $1`, id)
         for (const service of services) expect((await service.get(`/${table}/${id}`)).body).toMatchObject(row!)
+      }
+    },
+  )
+
+  it.each([
+    ['a changed product', '/products/300', 'PATCH', { unitPrice: '3.21' }],
+    ['a deleted product', '/products/301', 'DELETE', undefined],
+    ['products changed in bulk', '/products/302', 'POST', undefined],
+    ['a changed customer', '/customers/150', 'PATCH', { name: 'Renamed Works' }],
+    ['a deleted customer', '/customers/151', 'DELETE', undefined],
+  ] as const)(
+    'a writer that is cut off between its commit and the invalidation leaves no old %s',
+    async (_, path, method, body) => {
+      const [reader] = services as [TestService]
+      const [table, id] = path.slice(1).split('/') as [string, string]
+      const proxy = await TcpProxy.to(redisServer.port)
+      const writer = await startTestService(
+        { url: postgres.url, poolSize: 4 },
+        { url: `redis://127.0.0.1:${proxy.port}` },
+      )
+      // Keeps the writer waiting inside its transaction, and then lets it commit.
+      const holder = services[1]!.app.get(DataSource).createQueryRunner()
+      try {
+        await until('the writer has Redis', async () => (await writer.get(path)).cache === 'HIT')
+        await until('the reader has it cached', async () => (await reader.get(path)).cache === 'HIT')
+        const { categoryId } = (await reader.get(path)).body
+        await holder.startTransaction()
+        await holder.query(`SELECT 1 FROM ${table} WHERE id = $1 FOR UPDATE`, [Number(id)])
+        const bulk = { categoryId, percent: 10 }
+        const write =
+          method === 'POST' ? writer.send('POST', '/products/price-changes', bulk) : writer.send(method, path, body)
+        await until('the writer waits for the row', async () => {
+          const [{ waiting } = { waiting: 0 }] = await query<{ waiting: number }>(
+            `SELECT count(*)::int AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
+          )
+          return waiting === 1
+        })
+        // From here on it can tell Redis nothing.
+        await proxy.stop()
+        await holder.commitTransaction()
+        expect((await write).status).toBeLessThan(300)
+        const [row] = await query<{ version: number }>(`SELECT version FROM ${table} WHERE id = $1`, Number(id))
+        const { status, body: read } = await reader.get(path)
+        if (row === undefined) expect(status).toBe(404)
+        else expect({ status, version: read.version }).toEqual({ status: 200, version: row.version })
+      } finally {
+        await holder.release()
+        await writer.close()
+        await proxy.stop()
       }
     },
   )
