@@ -113,12 +113,16 @@ export class RedisCache {
 
   /** {@link set} of many entries in one round trip. @throws as {@link set}; then nothing is stored */
   async setMany(entries: readonly SetManyEntry[], options: SetManyOptions = {}): Promise<void> {
-    const writes = entries.map(({ key, value, ttl, tags, version }) =>
-      this.entry(key, value, {
-        ttl: ttl ?? options.ttl,
-        tags: tags ?? options.tags,
-        version: version ?? options.version,
-        grace: options.grace,
+    // All of them encoded first: one that can't be stored leaves the others unsent, and entries of one key are sent in their order.
+    const writes = await Promise.all(
+      entries.map(async ({ key, value, ttl, tags, version }) => {
+        const write = this.entry(key, value, {
+          ttl: ttl ?? options.ttl,
+          tags: tags ?? options.tags,
+          version: version ?? options.version,
+          grace: options.grace,
+        })
+        return { ...write, encoded: await write.encoded }
       }),
     )
     await Promise.all(writes.map((write) => this.write(write, options.onUnavailable)))

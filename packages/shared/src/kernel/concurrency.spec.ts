@@ -81,7 +81,12 @@ describe('ConcurrencyLimit', () => {
     await Promise.all(all)
     goPast()
     expect(limit.active).toBe(0)
-    expect(await limit.run(() => 'newcomer', expect.unreachable)).toBe('newcomer')
+    expect(
+      await limit.run(
+        () => 'newcomer',
+        () => expect.unreachable(),
+      ),
+    ).toBe('newcomer')
   })
 
   it('serves newcomers after the queue has run empty', async () => {

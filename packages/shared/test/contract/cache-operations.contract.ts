@@ -391,6 +391,29 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       })
     })
 
+    describe('setMany', () => {
+      // Large enough to be compressed, and so to be encoded later than what follows.
+      const large = 'x'.repeat(100_000)
+
+      it('stores nothing when one of the entries can’t be, also where that shows late', async () => {
+        const unprepared = await backend.cacheOn(pair.prefix, { serializer: 'msgpack' })
+        const bad = { key: 'bad', value: { field: () => undefined } }
+        await expect(unprepared.setMany([{ key: 'good', value: 1 }, bad])).rejects.toThrow('$.field')
+        const late = await backend.cacheOn(pair.prefix, { serializer: 'msgpack' })
+        await expect(late.setMany([bad, { key: '', value: 1 }])).rejects.toThrow(InvalidKeyError)
+        await expect(one.setMany([{ key: 'good', value: large }, bad])).rejects.toThrow('$.field')
+        expect(await other.has('good')).toBe(false)
+      })
+
+      it('keeps the order of entries of one key', async () => {
+        await one.setMany([
+          { key: 'k', value: large },
+          { key: 'k', value: 'last' },
+        ])
+        expect(await other.get('k')).toBe('last')
+      })
+    })
+
     describe('values of other programs', () => {
       it('that are JSON are hits until their key expires, for ever or not, and are cleared', async ({ skip }) => {
         const { command } = backend.stores
@@ -451,7 +474,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         const items = await cache.getOrSetMany(['x', 'y', 'z'], {
           key: String,
           load: async (missing) =>
-            Promise.all(missing.map((item) => (item === 'x' ? cache.getOrSet('y', () => 'nested') : item))),
+            Promise.all(missing.map(async (item) => (item === 'x' ? cache.getOrSet('y', () => 'nested') : item))),
         })
         expect(items).toEqual(['y', 'y', 'z'])
       })
