@@ -130,7 +130,8 @@ export class Loads {
     if (this.running.has(key) || this.scope.has(key)) return
     const load = new Load(key)
     this.running.set(key, load)
-    this.track(this.run(load, caller, true))
+    // Not among what `close` waits for: a loader may take for ever.
+    void this.run(load, caller, true)
   }
 
   /** Joins the running load of the key, or starts one. */

@@ -223,14 +223,25 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         expect(await one.get('k')).toBe('new')
       })
 
+      it('does not hold up close with a load that never ends', async () => {
+        const { one } = await backend.caches()
+        await one.set('k', 'old', options)
+        await backend.stores.elapse(60)
+        const load = new HeldLoad<string>()
+        expect(await one.getOrSet('k', load.load, options)).toBe('old')
+        await waitFor('the refresh', () => load.calls === 1)
+        await one.close()
+        load.answer('after the end')
+      })
+
       it('is none unless it is asked for, and stays as long as it was when an entry is touched', async () => {
         await one.set('short', 1, { ttl: '40ms' })
         await one.set('k', 1, options)
         await backend.stores.elapse(60)
         expect(await one.get('short')).toBeNull()
-        expect(await one.touch('k', '40ms')).toBe(true)
+        expect(await one.touch('k', '400ms')).toBe(true)
         expect((await one.lookup('k')).stale).toBe(false)
-        await backend.stores.elapse(60)
+        await backend.stores.elapse(420)
         expect(await other.lookup('k')).toMatchObject({ hit: true, stale: true })
       })
     })
