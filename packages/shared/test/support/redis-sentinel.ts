@@ -21,7 +21,10 @@ export interface RedisSentinels {
 export interface RedisSentinelOptions {
   /** @default 1 */
   replicas?: number
-  /** @default 3 */
+  /**
+   * Several may vote each for itself, or take a promoted replica back before they have heard of the failover; then the next election is
+   * seconds away. @default 1
+   */
   sentinels?: number
   /** Of the data servers. */
   password?: string
@@ -35,7 +38,7 @@ const NAME = 'mymaster'
 
 /** Starts all servers and waits until the Sentinels know the replicas and each other. */
 export async function startSentinel(options: RedisSentinelOptions = {}): Promise<RedisSentinels> {
-  const { replicas = 1, sentinels = 3, password, sentinelPassword, downAfterMs = 800 } = options
+  const { replicas = 1, sentinels = 1, password, sentinelPassword, downAfterMs = 800 } = options
   const all: RedisServer[] = []
   const stop = async (): Promise<void> => void (await Promise.all(all.map((server) => server.stop())))
   const start = async (...args: Parameters<typeof startRedis>): Promise<RedisServer> => {
@@ -57,9 +60,8 @@ export async function startSentinel(options: RedisSentinelOptions = {}): Promise
       const infos = await Promise.all(others.map((server) => server.command('INFO', 'replication')))
       return infos.every((info) => /^master_link_status:up/m.test(String(info)))
     })
-    const quorum = Math.floor(sentinels / 2) + 1
     const config = [
-      `sentinel monitor ${NAME} ${first.host} ${first.port} ${quorum}`,
+      `sentinel monitor ${NAME} ${first.host} ${first.port} ${Math.floor(sentinels / 2) + 1}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 2000`,
       ...(password === undefined ? [] : [`sentinel auth-pass ${NAME} ${password}`]),
@@ -116,7 +118,7 @@ class LocalSentinels implements RedisSentinels {
       15_000,
     )
     // After four of these a Sentinel that has not heard of a failover makes the promoted replica a replica again.
-    await this.debug('PUBLISH-PERIOD', 500)
+    await this.debug('PUBLISH-PERIOD', this.sentinels.length === 1 ? 300 : 1_000)
   }
 
   private async debug(...settings: (string | number)[]): Promise<void> {

@@ -113,6 +113,8 @@ export class IoredisPort implements RedisPort {
   private stream: IoredisStream | undefined
   private failure: Error | undefined
   private sentinelFailure: Error | undefined
+  /** How often in a row no Sentinel had an answer. */
+  private emptyRounds = 0
   private patience: Timer | undefined
 
   constructor(
@@ -217,7 +219,6 @@ export class IoredisPort implements RedisPort {
   /** The socket is open and the handshake of ioredis begins, which has no deadline of its own. */
   private readonly onConnect = (): void => {
     this.failure = undefined
-    this.sentinelFailure = undefined
     this.patience?.cancel()
     const timeoutMs = this.ioredis.options.connectTimeout ?? CONNECT_TIMEOUT_MS
     this.patience = this.clock.timer(timeoutMs, () => {
@@ -275,10 +276,11 @@ export class IoredisPort implements RedisPort {
     if (/sentinels are unreachable/.test(error.message)) {
       const { sentinelFailure } = this
       // ioredis says so too when it has come to the end of its list, and has asked each one on the way with success.
-      if (sentinelFailure === undefined) return
+      // It goes on where it was in its list: only the second time in a row have all been asked.
+      if (sentinelFailure === undefined || ++this.emptyRounds < 2) return
       failure = new Error(`no Sentinel names a master: ${sentinelFailure.message}`, { cause: error })
       this.sentinelFailure = undefined
-    }
+    } else this.emptyRounds = 0
     this.failure = failure
     for (const watcher of this.watchers) watcher.error(failure)
   }
