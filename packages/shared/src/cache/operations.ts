@@ -205,7 +205,10 @@ export class RedisCache {
   ): Promise<T> {
     const keys = this.storedNames(targets.keys ?? [], (key) => this.scope.key(key))
     const tags = this.storedNames(targets.tags ?? [], (tag) => this.scope.tag(tag))
-    return this.engine.invalidate(() => this.engine.holds.around({ keys, tags }, work, options))
+    // The holds count their own errors; those of `work` are not the store's, or were counted where they came from.
+    const result = await this.engine.holds.around({ keys, tags }, work, options)
+    this.engine.statistics.invalidated()
+    return result
   }
 
   /**

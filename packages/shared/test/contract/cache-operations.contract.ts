@@ -126,6 +126,16 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await filled('k')
       })
 
+      it('counts each error of the store once, and none of the work', async () => {
+        await expect(
+          one.invalidateAround({ keys: ['k'] }, () => Promise.reject(new CacheUnavailableError('of another cache'))),
+        ).rejects.toThrow('of another cache')
+        expect(one.getStatistics().errors).toBe(0)
+        pair.store.away = true
+        await expect(one.invalidateAround({ keys: ['k'] }, () => 1)).rejects.toThrow(CacheUnavailableError)
+        expect(one.getStatistics().errors).toBe(1)
+      })
+
       it('refuses targets that can’t be held', async () => {
         const work = vi.fn(async () => undefined)
         const keys = Array.from({ length: 101 }, (_, i) => `k${i}`)
