@@ -56,7 +56,7 @@ export function clusterFaults(
       async run() {
         const { master, replica } = random.pick(await pairs(group))
         await master.kill()
-        await promotions.promoted([replica], false)
+        await promotions.promoted([replica])
         await master.restart()
         await promotions.demoted(master)
         await group.healthy()

@@ -36,6 +36,8 @@ export interface Violation {
   readonly key?: string
   readonly demanded?: string
   readonly actor?: string
+  /** What the process wrote, where it is about that. */
+  readonly console?: string
   /** When the read was under way, machine ms. */
   readonly from?: number
   readonly until?: number

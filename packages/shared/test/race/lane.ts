@@ -27,7 +27,10 @@ export class Lane {
     const name = `process ${this.number}.${generation}`
     const worker = await startWorker(
       { ...this.options, name },
-      { violation: this.onViolation, counts: (counts) => (this.counts[generation] = counts) },
+      {
+        violation: (violation) => this.onViolation(this.explained(violation)),
+        counts: (counts) => (this.counts[generation] = counts),
+      },
     )
     if (generation > 0) {
       // What its predecessor has sent may be on its way for a while: its locks must outlive that.
@@ -35,6 +38,11 @@ export class Lane {
       await worker.ask('breakLocks', { owner: `process ${this.number}.${generation - 1}` })
     }
     this.worker = worker
+  }
+
+  /** What is no stale read is about the process: with what it wrote to its console. */
+  private explained(violation: Violation): Violation {
+    return violation.key === undefined ? { ...violation, console: this.worker?.console ?? '' } : violation
   }
 
   get rounds(): number {

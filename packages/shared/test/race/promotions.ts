@@ -11,7 +11,7 @@ const PATIENCE_MS = 30_000
 export interface Promotion {
   /** The last look at which the new master was none. */
   readonly from: number
-  /** One heartbeat after it was seen to be one: up to then the old master's answers are not covered by what is promised. */
+  /** One heartbeat after processes could know of it: up to then the old master's answers are not covered by what is promised. */
   readonly until: number
   /** One heartbeat after the old master said that it is none any more. */
   demoted: number
@@ -21,8 +21,9 @@ export interface Promotion {
  * Looks at servers while one takes over from another, and says which stale reads that excuses.
  *
  * Not promised is what a demoted master answers until that is noticed, one heartbeat, nor what was written to it in that time: it
- * acknowledges, and then throws away what it has. So there are two excuses, and both end one heartbeat after the promotion: the *read* was
- * under way in that time, or every *invalidation* that its value does not show was.
+ * acknowledges, and then throws away what it has. So there are two excuses, and both end one heartbeat after the promotion was made known (by
+ * the first Sentinel that names the new master): the *read* was under way in that time, or every *invalidation* that its value does not show
+ * was.
  */
 export class Promotions {
   readonly list: Promotion[] = []
@@ -30,22 +31,26 @@ export class Promotions {
   /** @param tell told until when the present one excuses reads, machine ms */
   constructor(private readonly tell: (until: number) => Promise<unknown>) {}
 
-  /** Watches until one of these is a master. Notes it, if the old master is still there to be believed in. */
-  async promoted(candidates: readonly RedisServer[], oldIsThere: boolean): Promise<RedisServer> {
+  /** Watches until one of these is a master. */
+  async promoted(candidates: readonly RedisServer[]): Promise<{ readonly server: RedisServer; readonly from: number }> {
     const deadline = performance.now() + PATIENCE_MS
     let from = machineMs()
     for (;;) {
       const asked = machineMs()
       const roles = await Promise.all(candidates.map(roleOf))
-      const promoted = candidates[roles.indexOf('master')]
-      if (promoted !== undefined) {
-        if (oldIsThere) await this.note(from, machineMs() + HEARTBEAT_MS)
-        return promoted
-      }
+      const server = candidates[roles.indexOf('master')]
+      if (server !== undefined) return { server, from }
       if (performance.now() > deadline) throw new Error('no replica was promoted')
       from = asked
       await setTimeout(LOOK_MS)
     }
+  }
+
+  /** Processes can know of it, and the old master is still there to be believed in. @param from of {@link promoted} */
+  async known(from: number): Promise<void> {
+    const until = machineMs() + HEARTBEAT_MS
+    this.list.push({ from, until, demoted: Infinity })
+    await this.tell(until)
   }
 
   /** Watches until the old master is a replica. */
@@ -77,11 +82,6 @@ export class Promotions {
 
   private overlap([from, until]: readonly [number, number]): boolean {
     return this.list.some((promotion) => from <= promotion.until && until >= promotion.from)
-  }
-
-  private async note(from: number, until: number): Promise<void> {
-    this.list.push({ from, until, demoted: Infinity })
-    await this.tell(until)
   }
 }
 

@@ -20,9 +20,13 @@ export function sentinelFaults(
       losesHolds: true,
       async run() {
         const old = await group.master()
-        const promoted = promotions.promoted(others(old), true)
-        await untilDone('the Sentinels begin a failover', () => group.failover())
-        await promoted
+        const promoted = promotions.promoted(others(old))
+        await untilDone('the Sentinels begin a failover', () =>
+          group.sentinels[0]!.command('SENTINEL', 'FAILOVER', group.name),
+        )
+        const { server, from } = await promoted
+        await named(group, server)
+        await promotions.known(from)
         await promotions.demoted(old)
         await atPeace(group)
       },
@@ -33,7 +37,7 @@ export function sentinelFaults(
       async run() {
         const old = await group.master()
         await old.kill()
-        await promotions.promoted(others(old), false)
+        await promotions.promoted(others(old))
         await old.restart()
         await promotions.demoted(old)
         await atPeace(group)
@@ -46,7 +50,9 @@ export function sentinelFaults(
         const old = await group.master()
         old.pause()
         try {
-          await promotions.promoted(others(old), true)
+          const { server, from } = await promotions.promoted(others(old))
+          await named(group, server)
+          await promotions.known(from)
           // At once, or when all have noticed.
           if (random.chance(0.5)) await new Promise((resolve) => setTimeout(resolve, 1_000))
         } finally {
@@ -57,6 +63,20 @@ export function sentinelFaults(
       },
     },
   ]
+}
+
+/** Whoever asks the Sentinels may be sent there. */
+async function named(group: RedisSentinels, master: RedisServer): Promise<void> {
+  await waitFor(
+    'a Sentinel names the new master',
+    async () => {
+      const addresses = await Promise.all(
+        group.sentinels.map((one) => one.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group.name)),
+      )
+      return addresses.some((address) => Number((address as [string, string])[1]) === master.port)
+    },
+    PATIENCE_MS,
+  )
 }
 
 /** The next failover finds a replica that has everything, and Sentinels that have nothing else to do. */
