@@ -100,8 +100,8 @@ class LocalSentinels implements RedisSentinels {
   }
 
   async acquainted(): Promise<void> {
-    // Seconds by default: a test has no time for that.
-    await this.debug('INFO-PERIOD', 300, 'PING-PERIOD', 100, 'ASK-PERIOD', 200, 'PUBLISH-PERIOD', 100)
+    // Seconds by default: a test has no time for that. A replica that was silent for five ping periods is not promoted, so not too quick.
+    await this.debug('INFO-PERIOD', 300, 'PING-PERIOD', 400, 'ASK-PERIOD', 200, 'PUBLISH-PERIOD', 100)
     await waitFor(
       'the Sentinels know the replicas and each other',
       async () => {
