@@ -1,5 +1,6 @@
+import { RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { TcpProxy } from '../../../packages/shared/test/support/tcp-proxy.js'
 import { Prng } from '../src/seed/prng.js'
@@ -161,6 +162,40 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
       }
     },
   )
+
+  it.each([
+    ['product', '/products/310', 'a deletion', 'DELETE'],
+    ['product', '/products/311', 'a bulk change', 'POST'],
+    ['product', '/products/312', 'another update', 'PATCH'],
+    ['customer', '/customers/160', 'a deletion', 'DELETE'],
+    ['customer', '/customers/161', 'another update', 'PATCH'],
+  ] as const)('a %s (%s) that is stored only after %s of it is not served', async (_, path, __, method) => {
+    const [slow, other] = services as [TestService, TestService]
+    const [table, id] = path.slice(1).split('/') as [string, string]
+    const { categoryId } = (await slow.get(path)).body
+    const cache = slow.app.get(RedisCacheService)
+    const { set } = cache
+    const late = vi.spyOn(cache, 'set').mockImplementationOnce(async (...write) => {
+      const overtaking =
+        method === 'POST'
+          ? await other.send('POST', '/products/price-changes', { categoryId, percent: 1 })
+          : await other.send(method, path, method === 'PATCH' ? { name: 'The later one' } : undefined)
+      expect(overtaking.status).toBeLessThan(300)
+      await set.apply(cache, write)
+    })
+    try {
+      expect((await slow.send('PATCH', path, { name: 'The earlier one' })).status).toBe(200)
+      expect(late).toHaveBeenCalled()
+    } finally {
+      late.mockRestore()
+    }
+    const [row] = await query<{ version: number }>(`SELECT version FROM ${table} WHERE id = $1`, Number(id))
+    for (const service of services) {
+      const { status, body } = await service.get(path)
+      if (row === undefined) expect(status).toBe(404)
+      else expect({ status, version: body.version }).toEqual({ status: 200, version: row.version })
+    }
+  })
 
   it('no key without a TTL is left but the tag clock', async () => {
     expect(await redisServer.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])

@@ -62,9 +62,9 @@ export class CacheWrites {
   /**
    * The second half of a write-through: forgets `key` unless `stored` is still the version of the row.
    *
-   * Versions keep the older of two rows from replacing the newer one that is there. They can't help where nothing is there: a row that was
-   * deleted, or changed by a statement that invalidates a tag, between this writer's commit and its store. Whoever stored too late comes here
-   * afterwards and finds another version in the database, or none. In the milliseconds between, the older row can be read.
+   * Versions keep the older of two rows from replacing the newer one that is there. They can't help where nothing is there: the row was deleted,
+   * or changed by a statement that invalidates a tag, between this writer's commit and its store; or the end of this writer's own hold has taken
+   * away what a later one had stored already. Whoever stored too late comes here afterwards and finds another version in the database, or none. In the milliseconds between, the older row can be read.
    * @param current reads the row's version from the database; undefined when there is no such row
    */
   async confirm(key: string, stored: number, current: () => Promise<number | undefined>): Promise<void> {
