@@ -45,7 +45,7 @@ const ALL: readonly Mutant[] = [
   {
     name: 'trimming leaves the floor, in memory',
     rule: 'R1',
-    edits: [edit('cache/stores/memory-hub.ts', `      this.f = mark\n`, ``)],
+    edits: [edit('cache/stores/memory-clock.ts', `      this.f = mark\n`, ``)],
     killer: [MEMORY_HUB, 'names no tag whose mark was dropped'],
   },
   {
@@ -99,12 +99,12 @@ const ALL: readonly Mutant[] = [
     rule: 'R3',
     edits: [
       edit(
-        'cache/cache.ts',
-        `await this.invalidate(() => this.store.bumpTags(tags, this.options.maxTags))`,
-        `await this.invalidate(() => this.store.bumpTags(tags, this.options.maxTags))
-        const own = await this.store.tags(tags)
-        ;(this.reader as any).clock.learn(tags, own)
-        ;(this.reader as any).clock.s = own.s`,
+        'cache/operations.ts',
+        `await this.engine.invalidate(() => this.engine.store.bumpTags(tags, this.engine.options.maxTags))`,
+        `await this.engine.invalidate(() => this.engine.store.bumpTags(tags, this.engine.options.maxTags))
+        const own = await this.engine.store.tags(tags)
+        ;(this.engine.reader as any).clock.learn(tags, own)
+        ;(this.engine.reader as any).clock.s = own.s`,
       ),
     ],
     killer: [CLOCK_RULES, 'is not moved by the answer of its own invalidation'],
@@ -122,7 +122,7 @@ const ALL: readonly Mutant[] = [
   {
     name: 'delta names a tag twice, older mark last',
     rule: 'R3',
-    edits: [edit('cache/stores/memory-hub.ts', `if (this.marks.get(tag) !== seq) continue`, ``)],
+    edits: [edit('cache/stores/memory-clock.ts', `if (this.marks.get(tag) !== seq) continue`, ``)],
     killer: [STORE_IN_MEMORY, 'come in a delta each once'],
   },
   {
@@ -263,8 +263,8 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     edits: [
       edit(
         'cache/loader.ts',
-        `entry: { ...entry, key: lease.key, g, s }`,
-        `entry: { ...entry, key: lease.key, g, s: (this.leases as any).clock.since?.s ?? s }`,
+        `const entry = { key: lease.key, g, s, deltaMs,`,
+        `const entry = { key: lease.key, g, s: (this.leases as any).clock.since?.s ?? s, deltaMs,`,
       ),
     ],
     killer: [CLOCK_RULES, 'refuses a load that began before it'],
@@ -281,7 +281,9 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   {
     name: 'entry found by the lease shared with who came later',
     rule: 'R7',
-    edits: [edit('cache/loader.ts', `joined.began < asked ?`, `joined.began < Infinity ?`)],
+    edits: [
+      edit('cache/loader.ts', `if (joined.began > asked) joined.resolve(null)`, `if (false) joined.resolve(null)`),
+    ],
     killer: [LOAD_RULES, 'that was found filled is shared with those alone'],
   },
   {
@@ -293,8 +295,8 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
         `if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
 end
-local time`,
-        `local time`,
+local tail`,
+        `local tail`,
       ),
     ],
     killer: [STORE_ON_REDIS, 'is refused without its lease'],
@@ -308,13 +310,7 @@ local time`,
   {
     name: 'joiner without clock',
     rule: 'R9',
-    edits: [
-      edit(
-        'cache/lease-batches.ts',
-        `resolve(reply.stored[i]! && validBy(entry.g, entry.s, entryMarks, reply.clock))`,
-        `resolve(reply.stored[i]!)`,
-      ),
-    ],
+    edits: [edit('cache/lease-batches.ts', `resolve(reply.stored[i]! && current && `, `resolve(reply.stored[i]! && `)],
     killer: [LOAD_RULES, 'nobody who came after its tag was invalidated'],
   },
   {
@@ -332,7 +328,7 @@ local time`,
   {
     name: 'joiner of a refused load',
     rule: 'R9',
-    edits: [edit('cache/lease-batches.ts', `resolve(reply.stored[i]! && `, `resolve(`)],
+    edits: [edit('cache/lease-batches.ts', `resolve(reply.stored[i]! && current && `, `resolve(current && `)],
     killer: [LOAD_RULES, 'nobody who came after its key was deleted'],
   },
   {
@@ -348,7 +344,13 @@ local time`,
   {
     name: 'error of one joiner lost',
     rule: 'R9',
-    edits: [edit('cache/loader.ts', `.then(joined.resolve, joined.reject)`, `.then(joined.resolve, () => undefined)`)],
+    edits: [
+      edit(
+        'cache/loader.ts',
+        `this.join(load.key, joined.caller)).then(joined.resolve, joined.reject)`,
+        `this.join(load.key, joined.caller)).then(joined.resolve, () => undefined)`,
+      ),
+    ],
     killer: [LOAD_RULES, 'the error of the load that late callers start'],
   },
   {
@@ -358,8 +360,8 @@ local time`,
       edit('cache/loader.ts', `const wait = this.waiters.open(load.key)`, `let wait: any = { close: () => undefined }`),
       edit(
         'cache/loader.ts',
-        `const claim = await this.leases.claim(load.key, LEASE_MS)`,
-        `const claim = await this.leases.claim(load.key, LEASE_MS)
+        `const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)`,
+        `const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)
         wait = this.waiters.open(load.key)`,
       ),
     ],
@@ -377,14 +379,18 @@ local time`,
     edits: [
       edit(
         'cache/stores/redis.ts',
-        `    await this.exec(
-      leases.map(({ key, value }) => scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value])),
+        `    await this.units.all(
+      leases.map(({ key, value }) =>
+        this.unit(key, [scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value])]),
+      ),
     )`,
-        `    await this.exec(
-      leases.flatMap(({ key, value }) => [
-        scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value]),
-        this.wakeCommand(key),
-      ]),
+        `    await this.units.all(
+      leases.map(({ key, value }) =>
+        this.unit(key, [
+          scriptCommand(SCRIPTS.cacheRelease, [this.keyspace.lease(key)], [value]),
+          command('SET', [this.keyspace.wake(key), '1', 'PX', SIGNAL_MS]),
+        ]),
+      ),
     )`,
       ),
     ],
@@ -396,10 +402,8 @@ local time`,
     edits: [
       edit(
         'cache/stores/redis.ts',
-        `        command('DEL', [this.keyspace.lease(key)]),
-        command('UNLINK', [this.keyspace.entry(key)]),`,
-        `        command('UNLINK', [this.keyspace.entry(key)]),
-        command('DEL', [this.keyspace.lease(key)]),`,
+        `command('DEL', [this.keyspace.lease(key)]), command('UNLINK', [this.keyspace.entry(key)])`,
+        `command('UNLINK', [this.keyspace.entry(key)]), command('DEL', [this.keyspace.lease(key)])`,
       ),
     ],
     killer: [REDIS_ONLY, 'leaves nothing, whatever another client stores'],
@@ -409,10 +413,10 @@ local time`,
     rule: 'R11',
     edits: [
       edit(
-        'cache/stores/memory.ts',
-        `      const was = this.space.remove(key)
-      this.space.signal(key)`,
-        `      const was = this.space.remove(key)`,
+        'cache/stores/memory-hub.ts',
+        `    const was = this.remove(key)
+    this.signal(key)`,
+        `    const was = this.remove(key)`,
       ),
     ],
     killer: [WRITE_RULES, 'sends the waiters of a load that it refused'],
