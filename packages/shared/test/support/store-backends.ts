@@ -66,11 +66,18 @@ export async function restrictedBackend(): Promise<StoreBackend & { server: Redi
   return { ...backend, server, close: () => backend.close(() => server.stop()) }
 }
 
-/** A Cluster of three masters with a replica each. */
+/** A Cluster of three masters with a replica each, under the documented user. */
 export async function clusterBackend(): Promise<StoreBackend & { readonly cluster: RedisCluster }> {
   const cluster = await startCluster()
   const masters = cluster.servers.slice(0, 3)
-  const options = { cluster: { nodes: masters.map(({ host, port }) => ({ host, port })) }, commandTimeout: 2_000 }
+  const rule = await documentedAclRule()
+  await Promise.all(
+    cluster.servers.map((server) => server.command('ACL', 'SETUSER', 'vextrus', 'on', '>secret', ...rule)),
+  )
+  const options = {
+    cluster: { nodes: masters.map(({ host, port }) => ({ host, port })) },
+    ...{ username: 'vextrus', password: 'secret', commandTimeout: 2_000 },
+  }
   const backend = serverBackend(masters, (key) => cluster.masterOf(key), options)
   return { ...backend, cluster, server: null, close: () => backend.close(() => cluster.stop()) }
 }

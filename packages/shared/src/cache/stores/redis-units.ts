@@ -15,6 +15,16 @@ export class RedisUnits {
     private readonly clock: Clock = systemClock,
   ) {}
 
+  /** Monotonic ms: until when the caller of a write that begins now waits. */
+  deadline(): number {
+    return this.clock.mono() + this.deadlineMs
+  }
+
+  /** Milliseconds that are left of a {@link deadline}. */
+  leftUntil(deadline: number): number {
+    return deadline - this.clock.mono()
+  }
+
   /** What became of each unit. */
   async each(units: readonly Unit[]): Promise<readonly (UnitReplies | CacheUnavailableError)[]> {
     const outcomes = await this.topology.exec(units)

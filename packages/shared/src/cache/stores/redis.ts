@@ -164,8 +164,9 @@ export class RedisCacheStore implements CacheStore {
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     if (!this.clock.settled) await this.clock.settle()
+    const until = this.units.deadline()
     const results = await this.units.inTime([
-      ...entries.map((entry) => this.unit(entry.key, (shard) => this.setCommands(entry, shard))),
+      ...entries.map((entry) => this.unit(entry.key, (shard) => this.setCommands(entry, shard, until))),
       this.clock.unit(this.clock.reading(since)),
     ])
     const clock = results.at(-1)!
@@ -179,10 +180,11 @@ export class RedisCacheStore implements CacheStore {
 
   async touch(key: string, seen: StoredEntry, { ttlMs, graceMs }: Lifetime): Promise<boolean> {
     const entry = this.keyspace.entry(key)
+    const until = this.units.deadline()
     const commands = (shard: Shard): RedisCommand[] => {
       if (seen.codec === FOREIGN_CODEC) return [command('PEXPIRE', [entry, ttlMs])]
       const { head } = envelopeParts(seen)
-      const args = [this.stamp(shard).notAfter, head, `${seen.s} `, ttlMs, ttlMs + graceMs]
+      const args = [this.stamp(shard, until).notAfter, head, `${seen.s} `, ttlMs, ttlMs + graceMs]
       return [scriptCommand(SCRIPTS.cacheTouch, [entry], args)]
     }
     const [result] = await this.units.inTime([this.unit(key, commands)])
@@ -295,8 +297,8 @@ export class RedisCacheStore implements CacheStore {
     return commands
   }
 
-  private setCommands(entry: NewEntry, shard: Shard): RedisCommand[] {
-    const { e, notAfter } = this.stamp(shard)
+  private setCommands(entry: NewEntry, shard: Shard, until: number): RedisCommand[] {
+    const { e, notAfter } = this.stamp(shard, until)
     const { head, tail } = envelopeParts({ ...entry, e })
     const [key, lease] = [this.keyspace.entry(entry.key), this.keyspace.lease(entry.key)]
     const args = [notAfter, head, tail, entry.ttlMs, entry.ttlMs + entry.graceMs]
@@ -305,12 +307,15 @@ export class RedisCacheStore implements CacheStore {
       : [scriptCommand(SCRIPTS.cacheSetVersion, [key, lease], [...args, entry.version])]
   }
 
-  /** The epoch that a write is sent under, and the server's time after which it must not land (R14). Without a session: at once. */
-  private stamp(shard: Shard): { readonly e: string; readonly notAfter: number } {
+  /**
+   * The epoch that a write is sent under, and the server's time after which it must not land (R14): also where it was redirected to, it has
+   * no longer than its caller waits. A server whose clock is not known takes nothing.
+   */
+  private stamp(shard: Shard, until: number): { readonly e: string; readonly notAfter: number } {
     const now = shard.serverNow()
     return {
       e: this.trustFailovers ? TRUSTED_EPOCH : (shard.session?.epoch ?? '--------'),
-      notAfter: now === undefined ? 0 : Math.floor(now + this.units.deadlineMs),
+      notAfter: now === undefined ? 0 : Math.floor(now + this.units.leftUntil(until)),
     }
   }
 
