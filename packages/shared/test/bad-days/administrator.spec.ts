@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { badDay, NOTHING_WRONG, refusals } from './bad-day.js'
+import { badDay, NOTHING_WRONG, PATIENT, refusals } from './bad-day.js'
 import { TAG_CLOCK } from './fleet.js'
 
 const ROUNDS = 15
 
-describe('an administrator, under load,', () => {
+describe('an administrator, under load,', PATIENT, () => {
   it('who flushes the scripts is not noticed at all', async () => {
     const report = await badDay({
       async fault({ server, served }) {

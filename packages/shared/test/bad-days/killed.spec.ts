@@ -2,12 +2,12 @@ import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startRedis } from '../support/redis-server.js'
-import { badDay, NOTHING_WRONG, refusals } from './bad-day.js'
+import { badDay, NOTHING_WRONG, PATIENT, refusals } from './bad-day.js'
 import { Fleet } from './fleet.js'
 
 const EVERYSEC = ['--appendfsync', 'everysec']
 
-describe('a server that is killed in mid-traffic', () => {
+describe('a server that is killed in mid-traffic', PATIENT, () => {
   it('and comes back empty leaves every answer equal to the database', async () => {
     const report = await badDay({
       losesHolds: true,
@@ -72,30 +72,34 @@ describe('a server that is killed in mid-traffic', () => {
   })
 })
 
-describe('a deletion that was acknowledged and that the server forgot, with the entry back from its file', () => {
-  it.each([
-    ['is still in effect', 'flush', null],
-    ["is not, where failovers are trusted: that is what 'trust' means", 'trust', 'old'],
-  ] as const)('%s', async (_, onFailover, expected) => {
-    const server = await startRedis({ appendonly: true })
-    const fleet = await Fleet.on(server, 2, { onFailover })
-    try {
-      const [{ cache }, other] = fleet.members as [Fleet['members'][0], Fleet['members'][0]]
-      await cache.set('product:1', 'old')
-      await cache.set('product:2', 'untouched')
-      const remember = backup(server.dir)
-      expect(await cache.delete('product:1')).toBe(1)
-      await server.kill()
-      remember()
-      await server.restart()
-      await other.connection.ready()
-      expect(await other.cache.get('product:1')).toBe(expected)
-    } finally {
-      await fleet.close()
-      await server.stop()
-    }
-  })
-})
+describe(
+  'a deletion that was acknowledged and that the server forgot, with the entry back from its file',
+  PATIENT,
+  () => {
+    it.each([
+      ['is still in effect', 'flush', null],
+      ["is not, where failovers are trusted: that is what 'trust' means", 'trust', 'old'],
+    ] as const)('%s', async (_, onFailover, expected) => {
+      const server = await startRedis({ appendonly: true })
+      const fleet = await Fleet.on(server, 2, { onFailover })
+      try {
+        const [{ cache }, other] = fleet.members as [Fleet['members'][0], Fleet['members'][0]]
+        await cache.set('product:1', 'old')
+        await cache.set('product:2', 'untouched')
+        const remember = backup(server.dir)
+        expect(await cache.delete('product:1')).toBe(1)
+        await server.kill()
+        remember()
+        await server.restart()
+        await other.connection.ready()
+        expect(await other.cache.get('product:1')).toBe(expected)
+      } finally {
+        await fleet.close()
+        await server.stop()
+      }
+    })
+  },
+)
 
 /** Copies a server's append-only file as it is now; what it answers puts the copy in its place, as a lost disk cache would. */
 function backup(dir: string): () => void {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { waitFor } from '../support/wait-for.js'
-import { badDay, NOTHING_WRONG } from './bad-day.js'
+import { badDay, NOTHING_WRONG, PATIENT } from './bad-day.js'
 import { Fleet, TAG_CLOCK } from './fleet.js'
 
-describe('a server whose memory is full', () => {
+describe('a server whose memory is full', PATIENT, () => {
   it('and that evicts nothing stores no entries, and still takes every invalidation', async () => {
     const report = await badDay({
       async fault({ server, served, traffic }) {
@@ -33,8 +33,12 @@ describe('a server whose memory is full', () => {
         async fault({ server, served }) {
           await server.command('CONFIG', 'SET', 'maxmemory-policy', policy)
           await server.command('CONFIG', 'SET', 'maxmemory', (await usedMemory(server)) + 300_000)
-          for (let round = 0; round < 60; round++) {
-            for (let i = 0; i < 5; i++) await server.command('SET', `foreign:${round}:${i}`, BALLAST, 'PX', 60_000)
+          for (let round = 0; round < 40; round++) {
+            await Promise.all(
+              Array.from({ length: 8 }, (_, i) =>
+                server.command('SET', `foreign:${round}:${i}`, BALLAST, 'PX', 60_000),
+              ),
+            )
             await served(20)
           }
           evicted = await infoOf(server, 'stats', 'evicted_keys')
@@ -47,7 +51,7 @@ describe('a server whose memory is full', () => {
   )
 })
 
-describe('an invalidation at a server that has no memory left', () => {
+describe('an invalidation at a server that has no memory left', PATIENT, () => {
   it('is in effect in every process at once', async () => {
     const server = await startRedis()
     const fleet = await Fleet.on(server, 2)

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { badDay, NOTHING_WRONG, refusals } from './bad-day.js'
+import { badDay, NOTHING_WRONG, PATIENT, refusals } from './bad-day.js'
 import { COMMAND_TIMEOUT_MS } from './fleet.js'
 
-describe('a server that does not answer', () => {
+describe('a server that does not answer', PATIENT, () => {
   it('because it is stopped for 5 s keeps nobody waiting, and carries out late what was given up', async () => {
     const report = await badDay({
       async fault({ server, served }) {
