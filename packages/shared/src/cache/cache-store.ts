@@ -38,8 +38,8 @@ export interface CacheStore {
 
   /**
    * Drops the leases, then stores the entries; a clock delta travels beside (R14). A write that lands after the store's own deadline has
-   * passed is refused: its caller was told that it failed. An entry with a version does not replace one of the same generation whose version
-   * is higher, and then leaves the lease alone.
+   * passed is refused: its caller was told that it failed. An entry with a version does not replace one of the same generation, or of a later
+   * one, whose version is higher, and then leaves the lease alone.
    */
   set(entries: readonly NewEntry[], since: number): Promise<SetReply>
 

@@ -65,6 +65,19 @@ describe('a write (R14)', () => {
     expect(sent()).toEqual([['a@10', 'a@10']])
   })
 
+  it('is sent again although one of a lower version came later, which replaces nothing', async () => {
+    const version = (text: string | null): Promise<void> => writer.write({ ...write('a', 'x'), version: text })
+    store.replies.push({ s: 14, tags: ['x'], seqs: [13], outcomes: ['stored', 'older'] })
+    await Promise.all([version('10'), version('9')])
+    expect(sent()).toEqual([['a@10', 'a@10'], ['a@14']])
+    for (const [i, later] of ['11', '10', null].entries()) {
+      store.sets.length = 0
+      store.replies.push({ s: 18 + 4 * i, tags: ['x'], seqs: [17 + 4 * i] })
+      await Promise.all([version('10'), version(later)])
+      expect(store.sets[1]!.entries).toMatchObject([{ version: later }])
+    }
+  })
+
   it.each([false, true])(
     'that could not even be sent takes away what it should have replaced; away: %s',
     async (away) => {

@@ -1,4 +1,5 @@
 import { TickBatch } from '../kernel/batch.js'
+import { isHigher } from '../kernel/codec/version.js'
 import type { CacheStore, ClockReply, NewEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import type { Since, TagClock } from './tag-clock.js'
@@ -90,10 +91,12 @@ function hasMoved(reply: ClockReply, since: Since, write: Write, outcome: 'store
   return reply.tags.some((tag, i) => reply.seqs[i]! > since.s && write.tags.includes(tag))
 }
 
-/** Whether no later write of the list has replaced this one: sent again, it would replace that. */
+/** Whether no later write of the list has replaced this one: sent again, it would replace that. One of a lower version replaces nothing. */
 function isLast(requests: readonly Request[], i: number): boolean {
-  const { key } = requests[i]!.write
-  return requests.findLastIndex(({ write }) => write.key === key) === i
+  const { key, version } = requests[i]!.write
+  const replaces = ({ write }: Request): boolean =>
+    write.key === key && (version === null || write.version === null || !isHigher(version, write.version))
+  return requests.findLastIndex(replaces) === i
 }
 
 const tooLate = (key: string): CacheUnavailableError =>

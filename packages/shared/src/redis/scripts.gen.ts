@@ -186,14 +186,14 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   /** cache/lua/set-version.lua */
   cacheSetVersion: {
     name: 'cacheSetVersion',
-    sha: '8a8211b6c17ecba816e088083c32bdb9a32dd380',
+    sha: 'c6483e15b1067db7f14d1cd0be62af6faca75518',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[1]) then
   return 0
 end
 local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
-if there and g == string.sub(ARGV[2], 6, 19) and (#there > #ARGV[6] or (#there == #ARGV[6] and there > ARGV[6])) then
+if there and g >= string.sub(ARGV[2], 6, 19) and (#there > #ARGV[6] or (#there == #ARGV[6] and there > ARGV[6])) then
   return 2
 end
 redis.call('SET', KEYS[1], string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + ARGV[5]) .. ARGV[3], 'PX', ARGV[5])

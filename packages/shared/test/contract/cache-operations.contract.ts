@@ -168,6 +168,21 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         expect(await one.get('b')).toBe('new')
       })
 
+      it('refuses what is older also to who has not heard of a clear, and whatever else is written with it', async () => {
+        await one.get('k')
+        await other.clear()
+        await other.get('k')
+        await other.set('k', 'v2', { version: 2 })
+        await one.set('k', 'v1', { version: 1 })
+        expect(await other.get('k')).toBe('v2')
+        await other.clear()
+        await one.setMany([
+          { key: 'k', value: 'v4', version: 4 },
+          { key: 'k', value: 'v3', version: 3 },
+        ])
+        expect(await other.get('k')).toBe('v4')
+      })
+
       it('does not refuse what comes after the key was deleted, the cache cleared, or without a version', async () => {
         await one.set('k', 'v5', { version: 5 })
         await one.delete('k')

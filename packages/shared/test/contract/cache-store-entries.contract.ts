@@ -73,6 +73,15 @@ export function entriesContract(at: StoreFixture): void {
       expect(await outcomeOf('k', '0')).toBe('older')
     })
 
+    it('of an entry of a later generation counts: its writer is behind', async () => {
+      const behind = await at.entryOf('k', { version: '6' })
+      await at.one.clear()
+      await at.stored('k', { version: '7' })
+      expect((await at.other.set([behind], behind.s)).outcomes).toEqual(['older'])
+      expect(await at.read('k')).toMatchObject({ version: '7' })
+      expect((await at.other.set([{ ...behind, version: '8' }], behind.s)).outcomes).toEqual(['stored'])
+    })
+
     it('is judged for each entry of a list, in its order', async () => {
       await at.stored('a', { version: '5' })
       const list = [

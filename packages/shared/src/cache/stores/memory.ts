@@ -16,6 +16,7 @@ import type {
   StoredEntry,
   TagReply,
 } from '../cache-store.js'
+import { isHigher } from '../../kernel/codec/version.js'
 import { MemoryHub, type MemorySpace } from './memory-hub.js'
 
 /** The port in process: the same promises, for tests, a laptop, or a program of one process. Every method is one atomic step. */
@@ -90,8 +91,12 @@ export class MemoryCacheStore implements CacheStore {
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     const outcomes = entries.map((entry): SetOutcome => {
-      const there = this.versionThere(entry)
-      if (entry.version !== null && there !== null && isNewer(there, entry.version)) return 'older'
+      const there = this.space.entry(entry.key)
+      // One of a later generation means that the writer is behind: the clock beside its answer tells it so, and it comes again.
+      const counts = there !== null && Number(there.g) >= Number(entry.g)
+      if (counts && entry.version !== null && there.version !== null && isHigher(there.version, entry.version)) {
+        return 'older'
+      }
       this.space.dropLease(entry.key)
       this.space.store(entry.key, this.stamped(entry, this.space.epoch))
       return 'stored'
@@ -187,11 +192,6 @@ export class MemoryCacheStore implements CacheStore {
     if (since === null) return { g, s, f, tags: [], seqs: [], holds, full: false, base: true }
     return { g, s: s >= since ? s : null, f, ...tagClock.marksSince(since), holds, base: false }
   }
-}
-
-/** Versions are decimal texts without leading zeros, so the longer one is the greater; a double would lose digits. */
-function isNewer(version: string, than: string): boolean {
-  return version.length === than.length ? version > than : version.length > than.length
 }
 
 /** Strings can't be changed; a Buffer that is handed out could be. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { versionText } from './version.js'
+import { isHigher, versionText } from './version.js'
 
 describe('the text of a version', () => {
   it.each<[number | bigint | Date, string]>([
@@ -21,6 +21,7 @@ describe('the text of a version', () => {
       fc.property(version, version, (a, b) => {
         const [x, y] = [versionText(a), versionText(b)]
         expect(x.length === y.length ? x < y : x.length < y.length).toBe(a < b)
+        expect(isHigher(x, y)).toBe(a > b)
       }),
     )
   })

@@ -31,3 +31,8 @@ export function versionText(version: number | bigint | Date): string {
 export function isVersionText(text: string): boolean {
   return text.length <= MAX_DIGITS && /^(?:0|[1-9]\d*)$/.test(text)
 }
+
+/** Whether a version text says more than another: the longer one is the greater; a double would lose digits. */
+export function isHigher(version: string, than: string): boolean {
+  return version.length === than.length ? version > than : version.length > than.length
+}
