@@ -13,7 +13,8 @@ export type Claim =
   | { readonly kind: 'busy'; readonly holder: string; readonly remainingMs: number }
   /** Somebody's work on it is under way (R13): what is loaded now is not stored. */
   | { readonly kind: 'held'; readonly lease: HeldLease | null }
-  | { readonly kind: 'away' }
+  /** Nobody can say; `lease` was granted before that, and is to be released. */
+  | { readonly kind: 'away'; readonly lease: HeldLease | null }
 
 /** A lease, and what the entry filled under it carries: generation, sequence and epoch of before the load. */
 export interface Grant {
@@ -31,7 +32,7 @@ interface ClaimRequest extends LeaseRequest {
 
 interface FillRequest {
   readonly fill: Fill
-  resolve(accepted: boolean): void
+  resolve(accepted: boolean | null): void
   reject(error: unknown): void
 }
 
@@ -58,21 +59,28 @@ export class LeaseBatches {
     })
   }
 
-  /** Stores under a lease (R8). True: it was stored, and nothing of it had been invalidated by then, so those who came late may have it (R9). */
-  fill(fill: Fill): Promise<boolean> {
+  /**
+   * Stores under a lease (R8). True: it was stored, and nothing of it had been invalidated by then, so those who came late may have it (R9).
+   * Null: the store gave no answer; the lease may still be held.
+   */
+  fill(fill: Fill): Promise<boolean | null> {
     return new Promise((resolve, reject) => this.fills.add({ fill, resolve, reject }))
   }
 
   private async sendClaims(requests: ClaimRequest[]): Promise<void> {
+    let reply: AcquireReply | null = null
     try {
       const since = this.clock.since
-      const reply = await this.store.acquire(requests, since === null ? null : since.s)
+      reply = await this.store.acquire(requests, since === null ? null : since.s)
       const claims = await this.judgeClaims(requests, reply, since)
       requests.forEach((request, i) => request.resolve(claims[i]!))
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
       this.onError(error)
-      for (const request of requests) request.resolve({ kind: 'away' })
+      requests.forEach(({ key, resolve }, i) => {
+        const answered = reply?.leases[i] ?? null
+        resolve({ kind: 'away', lease: answered?.granted === true ? { key, value: answered.value } : null })
+      })
     }
   }
 
@@ -101,7 +109,7 @@ export class LeaseBatches {
     return requests.map(({ key, replaces }, i): Claim => {
       const answered = reply.leases[i]!
       const source = reply.sources[i]!
-      if (answered === null || source === null) return { kind: 'away' }
+      if (answered === null || source === null) return { kind: 'away', lease: null }
       const { granted, value, remainingMs } = answered
       const entry = reply.entries[i]!
       const lease = granted ? { key, value } : null
@@ -132,7 +140,7 @@ export class LeaseBatches {
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
       this.onError(error)
-      for (const request of requests) request.resolve(false)
+      for (const request of requests) request.resolve(null)
     }
   }
 }

@@ -183,7 +183,8 @@ export class Loads {
   /** Lets the waiters go and waits for fills and releases that are under way. */
   async close(): Promise<void> {
     this.waiters.close()
-    await Promise.allSettled(this.background)
+    // A fill without an answer leaves the release of its lease behind.
+    while (this.background.size > 0) await Promise.allSettled(this.background)
   }
 
   private async run(load: Load, leader: Caller, inBackground = false): Promise<void> {
@@ -204,7 +205,7 @@ export class Loads {
       const asked = ++this.sequence
       const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)
       if (claim.kind === 'granted') return claim.grant
-      if ((claim.kind === 'found' || claim.kind === 'held') && claim.lease !== null) this.release(claim.lease)
+      if (claim.kind !== 'busy' && claim.lease !== null) this.release(claim.lease)
       if (claim.kind === 'found') {
         // Only who was reading before the question was sent may share its answer.
         this.end(load, (joined) => {
@@ -345,7 +346,11 @@ export class Loads {
     // Early refresh weighs the load's duration: one slow load must not have the entry refreshed all the time (R15).
     const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))
     const entry = { key: lease.key, g, s, deltaMs, version: null, codec, payload, ttlMs, graceMs, tags }
-    const filled = this.leases.fill({ ...lease, e, entry })
+    const filled = this.leases.fill({ ...lease, e, entry }).then((accepted) => {
+      // Should it still come to the store it is refused; without this the others would wait for the lease's end.
+      if (accepted === null) this.release(lease)
+      return accepted === true
+    })
     this.track(filled)
     return filled
   }

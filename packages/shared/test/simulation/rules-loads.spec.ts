@@ -38,6 +38,36 @@ describe('a lease (R7)', () => {
     expect(await value).toBe('new')
   })
 
+  it('does not stay when what was asked after its grant has no answer: the others do not wait for its end', async () => {
+    const world = new MemoryWorld()
+    await world.process().cache.set('warm', 1)
+    const [one, other] = [world.process(), world.process()]
+    await one.cache.get('warm')
+    one.store.hold('acquire', 'tags')
+    const value = one.cache.getOrSet('k', () => 'own')
+    const acquire = await one.store.next('acquire')
+    // The lease is granted beside a valid entry whose tag this process has to look up.
+    await other.cache.set('k', 'there', { tags: ['x'] })
+    acquire.deliver()
+    ;(await one.store.next('tags')).giveUp()
+    expect(await value).toBe('own')
+    await idle()
+    expect(world.space.lease('k')).toBeNull()
+  })
+
+  it('does not stay when its fill has no answer, which is refused should it still arrive', async () => {
+    const world = new MemoryWorld()
+    const [one, other] = [world.process(), world.process()]
+    one.store.hold('fill')
+    expect(await one.cache.getOrSet('k', () => 'own')).toBe('own')
+    const fill = await one.store.next('fill')
+    fill.giveUp()
+    await idle()
+    expect(await stateOf(other.cache.getOrSet('k', () => 'other'))).toEqual({ value: 'other' })
+    fill.arrive()
+    expect(await other.cache.get('k')).toBe('other')
+  })
+
   it('that a late copy of the question takes again is not the one that was deleted', async () => {
     const world = new MemoryWorld()
     const [one, other] = [world.process(), world.process()]
