@@ -234,6 +234,29 @@ describe('by Sentinels', () => {
     await calm()
   })
 
+  it('a master that was replaced is left as soon as a Sentinel says so, and not when it is told itself', async () => {
+    // The others are found by the one that is given.
+    const given = options()
+    const { connection } = await connected({ ...given, sentinels: { ...given.sentinels!, nodes: [redis.nodes[0]!] } })
+    const before = await answered(connection, 'a', get('a'))
+    const old = await redis.master()
+    const refused = (error: unknown): boolean => !/NOGOODSLAVE|INPROG/.test(String(error))
+    await waitFor('a failover', () => redis.failover().then(() => true, refused), 10_000)
+    await waitFor(
+      'the next master',
+      () => ![undefined, before.session].includes(connection.shards()[0]!.session),
+      1_000,
+    )
+    expect(await old.command('ROLE')).toMatchObject({ 0: 'master' })
+    expect((await answered(connection, 'a', get('a'))).session.runId).not.toBe(before.session.runId)
+    await waitFor(
+      'the old master has been told',
+      async () => String(await old.command('ROLE').catch(String)).startsWith('slave'),
+      15_000,
+    )
+    await calm()
+  })
+
   it('closes at once, also while no Sentinel answers', async () => {
     const { connection } = connect({ sentinels: { nodes: ['127.0.0.1:1', '127.0.0.1:2'], name: 'mymaster' } })
     await refusal(connection.ready())

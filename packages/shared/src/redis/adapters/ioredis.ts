@@ -3,6 +3,7 @@ import { type Clock, type Timer, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { DedicatedConnection, DedicatedOptions, RawCommand, RedisClientLike, RedisPort } from '../client.js'
 import { RedisReplyError, RedisUnavailableError } from '../errors.js'
+import type { NodeAddress } from '../slot-map.js'
 import type { RedisReply } from '../topology.js'
 import {
   acceptClient,
@@ -13,6 +14,7 @@ import {
   loadIoredis,
 } from './ioredis-client.js'
 import { openDedicated } from './ioredis-dedicated.js'
+import { SentinelSwitches } from './sentinel-switches.js'
 import { isReplyError, WireBatch, type WireCommandClass, wireCommandClass, WireWriter } from './wire-command.js'
 
 /** Where and how an owned connection is made. */
@@ -72,7 +74,11 @@ export function makePort(
     // 0: what is in flight is rejected when the connection is lost, not at a later attempt.
     maxRetriesPerRequest: 0,
   })
-  return new IoredisPort(client, true, environment.clock)
+  const port = new IoredisPort(client, true, environment.clock)
+  if (sentinels !== undefined) {
+    port.follow(new SentinelSwitches(ioredis, sentinels, clientOptions ?? {}, (to) => port.switched(to)))
+  }
+  return port
 }
 
 /** ioredis asks the Sentinels in turn at each attempt to connect, and takes no server that is not master. */
@@ -116,6 +122,9 @@ export class IoredisPort implements RedisPort {
   /** How often in a row no Sentinel had an answer. */
   private emptyRounds = 0
   private patience: Timer | undefined
+  private switches: SentinelSwitches | undefined
+  /** The server that became the master while a connection was being made, perhaps to another one. */
+  private promoted: NodeAddress | undefined
 
   constructor(
     private readonly ioredis: IoredisClient,
@@ -158,7 +167,20 @@ export class IoredisPort implements RedisPort {
     return () => this.watchers.delete(events)
   }
 
+  /** Leaves the server as soon as these say that it was replaced. */
+  follow(switches: SentinelSwitches): void {
+    this.switches = switches
+  }
+
+  /** This server is the master now: any other one is left for it, whatever it says of itself. */
+  switched(to: NodeAddress): void {
+    // A connection that is being made must not be ended: ioredis would make no other.
+    if (!this.ready) this.promoted = to
+    else if (!this.isAt(to)) this.reset()
+  }
+
   connect(): void {
+    if (this.ioredis.status === 'wait') this.switches?.start()
     // Events tell how it went; the promise would only say it again.
     if (this.ioredis.status === 'wait') this.ioredis.connect().catch(() => undefined)
   }
@@ -183,6 +205,7 @@ export class IoredisPort implements RedisPort {
   }
 
   async close(): Promise<void> {
+    this.switches?.close()
     this.patience?.cancel()
     this.watchers.clear()
     this.stream = undefined
@@ -201,6 +224,11 @@ export class IoredisPort implements RedisPort {
     this.ioredis.stream?.destroy()
     // Between two attempts there is nothing that could end, and no event.
     if (status !== 'end' && status !== 'close' && status !== 'reconnecting') await ended
+  }
+
+  /** False where names are announced in place of addresses. */
+  private isAt({ host, port }: NodeAddress): boolean {
+    return this.stream?.remotePort === port && this.stream.remoteAddress === host
   }
 
   private send(commands: readonly RawCommand[]): Promise<RedisReply[]> {
@@ -254,6 +282,9 @@ export class IoredisPort implements RedisPort {
     this.patience?.cancel()
     this.failure = undefined
     this.stream = stream
+    const { promoted } = this
+    this.promoted = undefined
+    if (promoted !== undefined && !this.isAt(promoted)) return this.reset()
     for (const watcher of this.watchers) watcher.ready()
   }
 
