@@ -42,7 +42,7 @@ export class RedisCache {
     const stored = this.scope.key(key)
     const { value, found } = await this.read(stored)
     const { entry, nowMs } = found
-    if (entry === null || value === UNREADABLE) {
+    if (entry === null) {
       return { hit: false, value: null, level: null, stale: false, ttlMs: null, tags: [] }
     }
     return {
@@ -225,13 +225,13 @@ export class RedisCache {
 
   /** Whether a valid entry is there, a stale one within its grace too; counts neither hit nor miss. @throws InvalidKeyError, TenantKeyError */
   async has(key: string): Promise<boolean> {
-    return (await this.engine.reader.read(this.scope.key(key))).entry !== null
+    return (await this.read(this.scope.key(key), false)).found.entry !== null
   }
 
   /** Seconds (with fractions) until the entry is stale, 0 when it is; null when there is none. @throws InvalidKeyError, TenantKeyError */
   async ttl(key: string): Promise<number | null> {
     const stored = this.scope.key(key)
-    const { entry, nowMs } = await this.engine.reader.read(stored)
+    const { entry, nowMs } = (await this.read(stored, false)).found
     if (entry === null) return null
     const ms = entry.codec === FOREIGN_CODEC ? await this.engine.lifetime(stored) : Math.max(0, entry.softAt - nowMs)
     return ms === null ? null : ms / 1_000
@@ -245,7 +245,7 @@ export class RedisCache {
   async touch(key: string, ttl: Ttl): Promise<boolean> {
     const stored = this.scope.key(key)
     const ttlMs = this.engine.ttls.ofCall(stored, ttl)
-    const { entry, away } = await this.engine.reader.read(stored)
+    const { entry, away } = (await this.read(stored, false)).found
     if (away)
       throw new CacheUnavailableError('the entry could not be read, so its lifetime is unchanged; call again', { key })
     if (entry === null) return false
@@ -267,12 +267,14 @@ export class RedisCache {
     return new RedisCache(this.engine, this.scope.user(userId))
   }
 
-  private async read(stored: string): Promise<{ readonly value: unknown; readonly found: Found }> {
+  /** What is valid at a stored key. What this process can't read is not there, for none of the operations (R5). */
+  private async read(stored: string, counts = true): Promise<{ readonly value: unknown; readonly found: Found }> {
     const { engine } = this
-    const found = await engine.reader.read(stored)
+    let found = await engine.reader.read(stored)
     let value = found.entry === null ? UNREADABLE : engine.values.read(stored, found.entry)
     if (value instanceof Promise) value = (await value) as unknown
-    engine.count(stored, value === UNREADABLE && found.entry !== null ? { ...found, entry: null } : found)
+    if (value === UNREADABLE && found.entry !== null) found = { ...found, entry: null }
+    if (counts) engine.count(stored, found)
     return { value, found }
   }
 
