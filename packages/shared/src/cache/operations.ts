@@ -295,7 +295,7 @@ export class RedisCache {
       tags: storedTags(this.scope, tags ?? []),
       version: version === undefined ? null : versionText(version),
       deltaMs: 0,
-      encoded: values.ofWrite(stored, value),
+      encoded: values.ofWrite(stored, value, key),
     }
   }
 

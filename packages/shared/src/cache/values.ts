@@ -39,12 +39,13 @@ export class Values {
 
   /**
    * What an explicit write stores; null: nothing.
+   * @param ownKey the key as the caller gave it, for the error
    * @throws SensitiveDataError with `sensitive.action: 'reject'`; SerializationError
    */
-  ofWrite(key: string, value: unknown): Encoded | null | Promise<Encoded | null> {
+  ofWrite(key: string, value: unknown, ownKey: string): Encoded | null | Promise<Encoded | null> {
     const path = this.sensitive.find(value)
     if (path === null) return this.encode(key, value)
-    if (this.sensitive.action === 'reject') throw new SensitiveDataError(path, key)
+    if (this.sensitive.action === 'reject') throw new SensitiveDataError(path, ownKey)
     return this.leaveOut(key, path)
   }
 

@@ -355,6 +355,11 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         expect(lines).not.toContain('hunter2')
       })
 
+      it('is refused by the key that the caller gave, inside a scope too', async () => {
+        const refused = one.forTenant('t1').set('user:1', { password: 'p' })
+        await expect(refused).rejects.toMatchObject({ code: 'SENSITIVE_DATA', key: 'user:1' })
+      })
+
       it('is left out with ‘skip’, with what was there before, and stored with ‘off’', async () => {
         const skipping = await backend.caches({ sensitive: { action: 'skip' } })
         await skipping.one.set('k', { harmless: 1 })
