@@ -4,7 +4,7 @@ import type { RedisCluster } from '../support/redis-cluster.js'
 import type { RedisServer } from '../support/redis-server.js'
 import type { SeededRandom } from '../support/seeded-random.js'
 import type { Promotions } from './promotions.js'
-import type { TopologyFault } from './servers.js'
+import type { TopologyFault } from './topology-fault.js'
 
 const CLOCK = 'vextrus@tags'
 const HOT = ['plain:0', 'plain:1', 'tagged:0', 'tagged:1', 'part:0', 'through:0', 'duel:0', 'page:0']

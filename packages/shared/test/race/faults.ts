@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { RedisServer } from '../support/redis-server.js'
 import type { Worker } from './fleet.js'
 import type { Hazards } from './hazards.js'
-import type { RaceServers, TopologyFault } from './servers.js'
+import type { RaceServers } from './servers.js'
+import type { TopologyFault } from './topology-fault.js'
 import type { Ways } from './ways.js'
 
 /** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */

@@ -3,7 +3,7 @@ import type { RedisServer } from '../support/redis-server.js'
 import type { SeededRandom } from '../support/seeded-random.js'
 import { waitFor } from '../support/wait-for.js'
 import type { Promotions } from './promotions.js'
-import type { TopologyFault } from './servers.js'
+import type { TopologyFault } from './topology-fault.js'
 
 const PATIENCE_MS = 30_000
 

@@ -5,6 +5,7 @@ import type { SeededRandom } from '../support/seeded-random.js'
 import { clusterFaults } from './cluster-faults.js'
 import type { Promotions } from './promotions.js'
 import { sentinelFaults } from './sentinel-faults.js'
+import type { TopologyFault } from './topology-fault.js'
 import type { Ways } from './ways.js'
 
 export const TOPOLOGIES = ['standalone', 'sentinel', 'cluster'] as const
@@ -20,14 +21,6 @@ export interface RaceServers {
   /** What befalls this topology beside what befalls all. */
   faults(promotions: Promotions, random: SeededRandom): readonly TopologyFault[]
   stop(): Promise<void>
-}
-
-/** A fault that takes its time; there is one at a time. Resolves when all is as it was before, with other servers in other roles. */
-export interface TopologyFault {
-  readonly name: string
-  /** The tag clock may come out of it without a hold that stood in it. */
-  readonly losesHolds: boolean
-  run(): Promise<void>
 }
 
 export async function startServers(topology: RaceTopology): Promise<RaceServers> {
