@@ -136,6 +136,8 @@ export class RedisCache {
   async getOrSetMany<K, T>(items: readonly K[], options: GetOrSetManyOptions<K, T>): Promise<(T | null)[]> {
     // All of them first: a `key` that throws, or answers what can't be one, must not leave loads behind.
     const keys = items.map((item) => options.key(item))
+    // Of its own: loads come later, a refresh even after this call, when the caller may have changed the list.
+    const asked = [...items]
     const stored = keys.map((key) => this.scope.key(key))
     const many = new ManyLoads(options.load, (loaded, work) => this.engine.loads.runInside(loaded, work))
     const byKey = new Map<string, Promise<T | null>>()
@@ -143,7 +145,7 @@ export class RedisCache {
     const answers = keys.map((key, i) => {
       let answer = byKey.get(key)
       if (answer === undefined) {
-        answer = this.getOrSet<T | null>(key, () => many.load(stored[i]!, items[i]!), {
+        answer = this.getOrSet<T | null>(key, () => many.load(stored[i]!, asked[i]!), {
           ttl,
           tags,
           cacheNull,

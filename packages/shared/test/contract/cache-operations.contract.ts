@@ -438,6 +438,28 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       })
     })
 
+    describe('getOrSetMany', () => {
+      const load = async (ids: number[]): Promise<string[]> => ids.map((id) => `value ${id}`)
+      const key = (id: number): string => `item:${id}`
+
+      it('loads each item under its own key, also when the caller’s list changes before the load or a refresh', async () => {
+        const options = { key, load, ttl: '40ms', grace: '1m' }
+        const ids = [1, 2]
+        const first = one.getOrSetMany(ids, options)
+        ids.reverse()
+        expect(await first).toEqual(['value 1', 'value 2'])
+        await filled('item:2')
+        await backend.stores.elapse(60)
+        await one.getOrSetMany(ids, { ...options, ttl: '1m' })
+        ids.reverse()
+        await waitFor(
+          'the refresh',
+          async () => !(await other.lookup('item:1')).stale && !(await other.lookup('item:2')).stale,
+        )
+        expect(await other.getMany(['item:1', 'item:2'])).toEqual(['value 1', 'value 2'])
+      })
+    })
+
     describe('setMany', () => {
       // Large enough to be compressed, and so to be encoded later than what follows.
       const large = 'x'.repeat(100_000)
