@@ -1,5 +1,6 @@
-// The mutation gate: `npm run mutation` in packages/shared. Puts each known bug of mutants.ts back, two at a time, and demands that the test
-// named with it fails; and that the same tests pass without any. `npm run mutation -- set` runs those with `set` in their name.
+// The mutation gate: `npm run mutation` in packages/shared. Puts each known bug of mutants.ts back and demands that the test named with it
+// fails; and that the same tests pass without any. `npm run mutation -- set` runs those with `set` in their name.
+// One process for all bugs that are found by tests of one file, two processes at a time.
 // Exits with 1 when a bug survives, when a run broke before its test could judge, or when the sound source fails.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,7 +14,9 @@ const here = dirname(fileURLToPath(import.meta.url))
 const packageRoot = join(here, '..', '..')
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')
 const AT_ONCE = 2
+/** A process that has ended for good is told by its report; this ends one in which a bug runs for ever. */
 const DEADLINE_MS = 120_000
+const MOST_IN_ONE = 16
 
 const { module } = await runnerImport(join(here, 'mutants.ts'))
 const wanted = process.argv.slice(2).join(' ')
@@ -22,108 +25,101 @@ const folder = mkdtempSync(join(tmpdir(), 'vextrus-mutation-'))
 const started = performance.now()
 
 try {
-  const specs = [...new Set(mutants.map(({ killer }) => killer[0]))]
-  const sound = { name: null, run: () => judgeSound(specs) }
-  const jobs = [sound, ...mutants.map((mutant) => ({ name: mutant.name, run: () => judge(mutant) }))]
-  const rows = await inTurns(jobs)
+  const rows = await inTurns(groupsOf(mutants))
   report(rows)
   process.exitCode = mutants.length > 0 && rows.every(({ well }) => well) ? 0 : 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
-async function inTurns(jobs) {
-  const rows = []
-  const next = async (from) => {
-    for (let i = from; i < jobs.length; i += AT_ONCE) rows[i] = await jobs[i].run()
+/** Mutants with killers in one file, the largest groups first. */
+function groupsOf(all) {
+  const bySpec = new Map()
+  for (const mutant of all) {
+    const [spec] = mutant.killer
+    bySpec.set(spec, [...(bySpec.get(spec) ?? []), mutant])
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, (_, from) => next(from)))
+  return [...bySpec.values()].flatMap(chunks).sort((one, other) => other.length - one.length)
+}
+
+function chunks(list) {
+  const many = Math.ceil(list.length / MOST_IN_ONE)
+  const size = Math.ceil(list.length / many)
+  return Array.from({ length: many }, (_, i) => list.slice(i * size, (i + 1) * size))
+}
+
+async function inTurns(groups) {
+  const rows = []
+  const queue = [...groups]
+  const next = async () => {
+    for (let group = queue.shift(); group !== undefined; group = queue.shift()) rows.push(...(await judge(group)))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, next))
   return rows
 }
 
-/** The sound source passes, and every killer names a test that there is. */
-async function judgeSound(specs) {
-  const killers = mutants.map(({ killer: [, test] }) => escaped(test)).join('|')
-  const { tests, output, seconds } = await run(specs, ['-t', killers], undefined)
-  const failed = tests.filter(({ status }) => status === 'failed')
-  const nameless = mutants.filter(({ killer: [spec, test] }) => !tests.some((each) => isKiller(each, spec, test)))
-  const passed = tests.filter(({ status }) => status === 'passed')
-  const well = failed.length === 0 && nameless.length === 0
-  const verdict = well
-    ? `${passed.length} tests pass`
-    : nameless.length > 0
-      ? `no such test: ${nameless.map(({ killer }) => killer.join(' > ')).join('; ')}`
-      : `fails: ${failed.map(({ fullName }) => fullName).join('; ') || output}`
-  return { name: '(the source as it is)', rule: '', verdict, well, seconds }
+async function judge(group) {
+  const { tests, errors, output, seconds } = await run(group)
+  const of = (name) => tests.filter(({ project, state }) => project === name && state !== 'skipped')
+  const why = (name) => errors.find(({ project }) => project === name)?.message ?? errors[0]?.message ?? output
+  const rows = group.map(({ name, rule, killer: [spec, test] }) => {
+    const judged = of(name).filter((each) => each.name.includes(test))
+    const killed = judged.some(({ state }) => state === 'failed')
+    const survived = judged.length > 0 && judged.every(({ state }) => state === 'passed')
+    const sound = of('sound').some((each) => each.name.includes(test) && each.state === 'passed')
+    const verdict = !sound
+      ? `BROKEN: the sound source has no such test that passes: ${spec} > ${test}`
+      : killed
+        ? 'found'
+        : survived
+          ? 'SURVIVED'
+          : `BROKEN: ${why(name)}`
+    return { name, rule, verdict, well: sound && killed }
+  })
+  const failed = of('sound').filter(({ state }) => state === 'failed')
+  const verdict =
+    failed.length > 0 ? `FAILS: ${failed.map(({ name, error }) => `${name} (${error})`).join('; ')}` : `${seconds} s`
+  return [{ name: group[0].killer[0], rule: '', verdict, well: failed.length === 0 }, ...rows]
 }
 
-async function judge({ name, rule, killer: [spec, test] }) {
-  const { tests, output, seconds, timedOut } = await run([spec], ['-t', escaped(test)], name)
-  const judged = tests.filter((each) => isKiller(each, spec, test))
-  const killed = judged.some(({ status }) => status === 'failed')
-  const survived = judged.length > 0 && judged.every(({ status }) => status === 'passed')
-  const verdict = killed ? 'found' : survived ? 'SURVIVED' : timedOut ? 'BROKEN: no end' : `BROKEN: ${output}`
-  return { name, rule, verdict, well: killed, seconds }
-}
-
-/** `-t` takes a pattern. */
-function escaped(test) {
-  return test.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-}
-
-function isKiller({ file, fullName, status }, spec, test) {
-  return file.endsWith(spec) && fullName.includes(test) && (status === 'passed' || status === 'failed')
-}
-
-/** One run of vitest, told by its JSON report: what ends without one, or with a suite that could not be loaded, has judged nothing. */
-async function run(specs, args, mutant) {
+/** One run of vitest. What ends without a report has judged nothing. */
+async function run(group) {
   const start = performance.now()
   const file = join(folder, `${Math.random()}.json`)
-  const config = join(here, 'vitest.mutation.config.ts')
-  const env = { ...process.env, VEXTRUS_SIMULATION: '1:250' }
-  delete env.VEXTRUS_MUTANT
-  if (mutant !== undefined) env.VEXTRUS_MUTANT = mutant
-  const reporter = ['--reporter=json', `--outputFile.json=${file}`]
-  const child = spawn(process.execPath, [vitest, 'run', '--config', config, ...reporter, ...specs, ...args], {
+  const child = spawn(process.execPath, [vitest, 'run', '--config', join(here, 'vitest.mutation.config.ts')], {
     cwd: packageRoot,
-    env,
+    env: {
+      ...process.env,
+      VEXTRUS_SIMULATION: '1:250',
+      VEXTRUS_MUTANTS: JSON.stringify(group.map(({ name }) => name)),
+      VEXTRUS_REPORT: file,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
   const collect = (chunk) => (output = (output + chunk).slice(0, 4_000))
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
-  let timedOut = false
-  const deadline = setTimeout(() => {
-    timedOut = true
-    child.kill('SIGTERM')
-  }, DEADLINE_MS)
+  const deadline = setTimeout(() => child.kill('SIGTERM'), DEADLINE_MS)
   await new Promise((resolve) => child.once('close', resolve))
   clearTimeout(deadline)
   const seconds = ((performance.now() - start) / 1_000).toFixed(1)
-  const [why = 'no report'] = /^.*Error: [^]*?(?=\n\s+at |$)/m.exec(output) ?? [output.trim()]
-  return { tests: testsOf(file), output: why.replaceAll('\n', ' | '), seconds, timedOut }
+  const [why = output.trim() || 'no report'] = /^.*Error: [^]*?(?=\n\s+at |$)/m.exec(output) ?? []
+  return { ...reportOf(file), output: why.replaceAll('\n', ' | '), seconds }
 }
 
-function testsOf(file) {
-  let report
+function reportOf(file) {
   try {
-    report = JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
-    if (error.code === 'ENOENT' || error instanceof SyntaxError) return []
+    if (error.code === 'ENOENT' || error instanceof SyntaxError) return { tests: [], errors: [] }
     throw error
   }
-  return report.testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults.map(({ fullName, status }) => ({ file: name.replaceAll('\\', '/'), fullName, status })),
-  )
 }
 
 function report(rows) {
-  const width = Math.max(...rows.map(({ name }) => name.length))
-  for (const { name, rule, verdict, seconds } of rows) {
-    console.log(`${rule.padEnd(4)} ${name.padEnd(width)}  ${`${seconds} s`.padStart(7)}  ${verdict}`)
-  }
-  const found = rows.slice(1).filter(({ well }) => well).length
+  for (const { name, rule, verdict } of rows) console.log(`${rule.padEnd(4)} ${name.padEnd(64)} ${verdict}`)
+  const bugs = rows.filter(({ rule }) => rule !== '')
   const total = ((performance.now() - started) / 1_000).toFixed(0)
-  console.log(`${found} of ${rows.length - 1} bugs found in ${total} s`)
+  console.log(`${bugs.filter(({ well }) => well).length} of ${bugs.length} bugs found in ${total} s`)
 }

@@ -3,27 +3,61 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'vite'
-import { defineConfig } from 'vitest/config'
-import { type Edit, type Mutant, MUTANTS } from './mutants.js'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+import type { Edit } from './mutant.js'
+import { MUTANTS } from './mutants.js'
 
-/** The configuration of the package's tests, with the mutant named by VEXTRUS_MUTANT in their source. Without it: none. */
+/**
+ * One project for each mutant named by VEXTRUS_MUTANTS, with its edits in the source and only its killer run; and one more, without a name, of
+ * the sound source with all of their killers. All killers are of one file. One process for many, for most of the time goes into starting one.
+ */
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url))
-const name = process.env['VEXTRUS_MUTANT']
-const mutant: Mutant | undefined = MUTANTS.find((each) => each.name === name)
-if (name !== undefined && mutant === undefined) throw new Error(`no mutant is called '${name}'`)
+const names = JSON.parse(process.env['VEXTRUS_MUTANTS'] ?? '[]') as string[]
+const mutants = names.map((name) => {
+  const mutant = MUTANTS.find((each) => each.name === name)
+  if (mutant === undefined) throw new Error(`no mutant is called '${name}'`)
+  return mutant
+})
 
 export default defineConfig({
   root: packageRoot,
-  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
-  plugins: mutant === undefined ? [] : [patched(mutant.edits)],
   test: {
-    include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
+    projects: [
+      project(
+        'sound',
+        [],
+        mutants.map(({ killer: [spec] }) => spec),
+        mutants.map(({ killer: [, test] }) => test),
+      ),
+      ...mutants.map(({ name, edits, killer: [spec, test] }) => project(name, edits, [spec], [test])),
+    ],
+    reporters: [join(packageRoot, 'test/mutation/reporter.mjs')],
     pool: 'threads',
     maxWorkers: 1,
-    // What a bug makes wait for ever must fail soon.
-    testTimeout: 6_000,
   },
 })
+
+function project(
+  name: string,
+  edits: readonly Edit[],
+  specs: readonly string[],
+  tests: readonly string[],
+): TestProjectInlineConfiguration {
+  return {
+    root: packageRoot,
+    oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+    plugins: edits.length === 0 ? [] : [patched(edits)],
+    test: {
+      name,
+      include: [...new Set(specs)],
+      setupFiles: [join(packageRoot, 'test/mutation/only-killers.ts')],
+      provide: { killers: [...tests] },
+      pool: 'threads',
+      // What a bug makes wait for ever must fail soon.
+      testTimeout: 6_000,
+    },
+  }
+}
 
 /** All edits are tried before anything runs: a source that has moved on is an error of this table, not a found bug. */
 function patched(edits: readonly Edit[]): Plugin {
@@ -54,4 +88,11 @@ function rehashed(source: string): string {
     const lua = text.replace(/\\(.)/gs, '$1')
     return `sha: '${createHash('sha1').update(lua).digest('hex')}',${rest}`
   })
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Parts of the full names of the tests that are run. */
+    killers: string[]
+  }
 }

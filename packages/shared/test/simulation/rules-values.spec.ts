@@ -61,6 +61,20 @@ describe('an entry that this process can not read', () => {
   })
 })
 
+describe('an entry of a scope', () => {
+  it('is cleared with it, whatever its tags', async () => {
+    const world = new MemoryWorld()
+    const { cache } = world.process()
+    const tenant = cache.forTenant('t')
+    await tenant.set('set', 1, { tags: ['x'] })
+    await tenant.getOrSet('loaded', ({ addTags }) => (addTags('y'), 1), { tags: () => ['x'] })
+    await idle()
+    expect(await tenant.getMany(['set', 'loaded'])).toEqual([1, 1])
+    await tenant.clear()
+    expect(await tenant.getMany(['set', 'loaded'])).toEqual([null, null])
+  })
+})
+
 describe('a null that was loaded', () => {
   it('is cleared with the scope that it was loaded in, whatever tags depend on the value', async () => {
     const world = new MemoryWorld()

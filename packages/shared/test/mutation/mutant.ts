@@ -1,0 +1,49 @@
+/** A known bug: what it edits, and the test that must find it. */
+export interface Mutant {
+  readonly name: string
+  /** The rule of the coherence protocol that it breaks, or the promise of the API. */
+  readonly rule: string
+  readonly edits: readonly Edit[]
+  /** The file and the test (a part of its full name) that must find it: the smallest that does. */
+  readonly killer: readonly [spec: string, test: string]
+}
+
+/** `find` stands exactly once in the file. */
+export interface Edit {
+  /** Below `src/`. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace })
+
+export const SCRIPTS = 'redis/scripts.gen.ts'
+
+export const CLOCK_RULES = 'test/simulation/rules-clock.spec.ts'
+export const LOAD_RULES = 'test/simulation/rules-loads.spec.ts'
+export const WRITE_RULES = 'test/simulation/rules-writes.spec.ts'
+export const HOLD_RULES = 'test/simulation/rules-holds.spec.ts'
+export const STALE_RULES = 'test/simulation/rules-stale.spec.ts'
+export const VALUE_RULES = 'test/simulation/rules-values.spec.ts'
+export const AWAY_RULES = 'test/simulation/rules-away.spec.ts'
+export const SIMULATION = 'test/simulation/simulation.spec.ts'
+export const TAG_CLOCK = 'src/cache/tag-clock.spec.ts'
+export const INVALIDATION_HOLD = 'src/cache/invalidation-hold.spec.ts'
+export const REPLAYING_STORE = 'src/cache/replaying-store.spec.ts'
+export const REPLAY_LOG = 'src/cache/replay-log.spec.ts'
+export const SCOPE = 'src/cache/scope.spec.ts'
+export const SENSITIVE = 'src/cache/sensitive.spec.ts'
+export const VALUE_CODEC = 'src/kernel/codec/value-codec.spec.ts'
+export const MEMORY_HUB = 'src/cache/stores/memory-hub.spec.ts'
+export const REDIS_CLOCK = 'src/cache/stores/redis-clock.spec.ts'
+export const REDIS_SCANS = 'src/cache/stores/redis-scans.spec.ts'
+export const STORE_IN_MEMORY = 'test/contract/cache-store.memory.spec.ts'
+export const STORE_ON_REDIS = 'test/contract/cache-store.redis.spec.ts'
+export const OPERATIONS_IN_MEMORY = 'test/contract/cache-operations.memory.spec.ts'
+export const REDIS_ONLY = 'test/contract/cache-store.redis-only.spec.ts'
+export const TAG_CLOCK_ON_REDIS = 'test/integration/redis-tag-clock.spec.ts'
+export const COHERENT_MAP = 'src/kernel/coherent-map.spec.ts'
+export const TRACKING = 'src/redis/tracking.spec.ts'
+export const CLUSTER_EXEC = 'src/redis/cluster-exec.spec.ts'
+export const CLUSTER = 'test/integration/redis-cluster.spec.ts'
