@@ -14,7 +14,7 @@ import {
   loadIoredis,
 } from './ioredis-client.js'
 import { openDedicated } from './ioredis-dedicated.js'
-import { SentinelSwitches } from './sentinel-switches.js'
+import { type SentinelSettings, SentinelSwitches } from './sentinel-switches.js'
 import { isReplyError, WireBatch, type WireCommandClass, wireCommandClass, WireWriter } from './wire-command.js'
 
 /** Where and how an owned connection is made. */
@@ -29,14 +29,6 @@ export interface IoredisSettings {
   readonly sentinels?: SentinelSettings | undefined
   /** Further options of ioredis; those that the toolkit needs otherwise were refused before. */
   readonly clientOptions?: object
-}
-
-export interface SentinelSettings {
-  readonly nodes: readonly { readonly host: string; readonly port: number }[]
-  readonly name: string
-  readonly username?: string
-  readonly password?: string
-  readonly tls?: object
 }
 
 /** Time and chance of the adapter; tests inject their own. */

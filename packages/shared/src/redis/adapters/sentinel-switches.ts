@@ -1,5 +1,4 @@
 import type { Ioredis, IoredisClient } from './ioredis-client.js'
-import type { SentinelSettings } from './ioredis.js'
 import { type NatMap, type NodeAddress, reachable } from '../slot-map.js'
 
 /**
@@ -90,6 +89,15 @@ function promotedIn(channel: string, text: string, name: string): NodeAddress | 
   const words = text.split(' ')
   const [of, host, port] = channel === PROMOTED ? [words[5], words[2], words[3]] : [words[0], words[3], words[4]]
   return of === name && host !== undefined ? { host, port: Number(port) } : undefined
+}
+
+/** Who the Sentinels are, and what they call the master. */
+export interface SentinelSettings {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[]
+  readonly name: string
+  readonly username?: string
+  readonly password?: string
+  readonly tls?: object
 }
 
 const MOST_SENTINELS = 10
