@@ -35,7 +35,7 @@ return reply`
  * what one process has acknowledged every other sees from then on.
  *
  * Beside each acknowledged version stands from when to when its invalidation took (machine ms), for the failovers; and in `hazards` how many
- * faults have begun, and are under way, after which the tag clock may lack a hold that was placed before.
+ * faults have begun, and are under way, after which the tag clock may lack a hold that was placed before; and likewise for clears.
  */
 export class Database {
   /**
@@ -106,13 +106,22 @@ export class Database {
 
   /** @returns {Promise<Hazards>} */
   async hazards() {
-    const [begun, open, clears] = await this.redis.hmget('hazards', 'begun', 'open', 'clears')
-    return { begun: Number(begun), open: Number(open), clears: Number(clears) }
+    const [[begun, open, clears], clearing] = await Promise.all([
+      this.redis.hmget('hazards', 'begun', 'open', 'clears'),
+      this.redis.hvals('clearing'),
+    ])
+    const underWay = clearing.reduce((sum, count) => sum + Number(count), 0)
+    return { begun: Number(begun), open: Number(open), clears: Number(clears), clearing: underWay }
   }
 
-  /** To be called before and after a `clear`: it takes away entries that writers of versions compare with. */
-  async clearing() {
-    await this.redis.hincrby('hazards', 'clears', 1)
+  /** Around a `clear`: it voids entries that writers of versions compare with. @param {() => Promise<void>} clear */
+  async clearing(clear) {
+    await this.redis.multi().hincrby('hazards', 'clears', 1).hincrby('clearing', this.owner, 1).exec()
+    try {
+      await clear()
+    } finally {
+      await this.redis.hincrby('clearing', this.owner, -1)
+    }
   }
 
   /**
@@ -137,7 +146,7 @@ export class Database {
 
   /** Frees what a process that was killed held. @param {string} owner @param {readonly string[]} keys */
   async breakLocks(owner, keys) {
-    await this.clearing()
+    await this.redis.hdel('clearing', owner)
     for (const key of keys) {
       const holder = await this.redis.get(`lock:${key}`)
       if (holder?.startsWith(`${owner}/`)) await this.redis.eval(UNLOCK, 1, `lock:${key}`, holder)
@@ -149,7 +158,7 @@ export class Database {
   }
 }
 
-/** @typedef {{ begun: number, open: number, clears: number }} Hazards */
+/** @typedef {{ begun: number, open: number, clears: number, clearing: number }} Hazards */
 
 /** @param {number} from */
 const span = (from) => `${from} ${machineMs()}`

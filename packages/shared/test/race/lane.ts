@@ -11,6 +11,8 @@ export class Lane {
   /** The last counts of each of them. */
   readonly counts: Counts[] = []
   private generation = 0
+  /** The first of them that may still hold locks. */
+  private unbroken = 0
   private stopped = false
   private failures = 0
   private diedAt = 0
@@ -35,7 +37,9 @@ export class Lane {
     if (generation > 0) {
       // What its predecessor has sent may be on its way for a while: its locks must outlive that.
       await setTimeout(Math.max(0, this.diedAt + IN_FLIGHT_MS - performance.now()))
-      await worker.ask('breakLocks', { owner: `process ${this.number}.${generation - 1}` })
+      for (; this.unbroken < generation; this.unbroken++) {
+        await worker.ask('breakLocks', { owner: `process ${this.number}.${this.unbroken}` })
+      }
     }
     this.worker = worker
   }

@@ -54,9 +54,11 @@ export class Writer {
 
   async clear() {
     const keys = [...FAMILIES.plain, ...FAMILIES.tagged, ...FAMILIES.part]
-    await this.database.clearing()
-    await this.#commitThen(keys, () => this.cache.clear())
-    await this.database.clearing()
+    await this.database.clearing(async () => {
+      await this.#commitThen(keys, () => this.cache.clear())
+      // One that was given up may still be repeated.
+      await this.owed.paid()
+    })
   }
 
   /** By keys, by a tag, or by both. */
@@ -116,7 +118,7 @@ export class Writer {
       }
       const [one, other] = await Promise.all([write(newer), write(older)])
       const after = await this.database.hazards()
-      const calm = before.open === 0 && before.begun === after.begun && before.clears === after.clears
+      const calm = before.open + before.clearing === 0 && before.begun === after.begun && before.clears === after.clears
       if (!(one && other && calm)) {
         this.tally.count('duelsUndecided')
         const deleted = await this.#persistently(() => this.cache.delete(key))
