@@ -278,7 +278,11 @@ export class Loads {
     }
     const late = load.joined.filter((joined) => joined.began > load.began)
     const filled = grant !== null && stored !== null ? this.fill(grant, stored, loadMs) : null
-    if (grant !== null && stored === null) this.release(grant.lease)
+    if (grant !== null && stored === null) {
+      // What it should have replaced would be served on, and loaded for again at every read, until its grace is over.
+      if (leader.replaces !== null && !context.skipped) this.inBackground(this.store.delete([load.key]))
+      else this.release(grant.lease)
+    }
     for (const joined of load.joined) if (joined.began < load.began) answer(joined)
     const accepted = filled !== null && (await filled)
     load.joined.length = 0

@@ -79,8 +79,8 @@ export class RedisCache {
    *
    * One load a key runs in the whole fleet; the other callers wait for its value (P3). The first caller gets the loaded value itself, the
    * others a copy each. A `load` that throws is called once and its error reaches everybody who waits; nothing is stored. `null` is not
-   * stored unless `cacheNull`. A stale value is answered at once, within its `grace`, and loaded anew behind the callers' backs. When the
-   * store is away, `load` is called, once a key and process at a time, and for at most `loadConcurrency` keys at once.
+   * stored unless `cacheNull`. A stale value is answered at once, within its `grace`, and loaded anew behind the callers' backs; where that
+   * load answers what is not stored, the stale value goes, unless it was the loader that said `skip()`. When the store is away, `load` is called, once a key and process at a time, and for at most `loadConcurrency` keys at once.
    * @param ttl seconds, `'5m'`, or options; the loaded lifetime is shortened at random by up to `jitter`
    * @throws InvalidKeyError, TenantKeyError, InvalidDurationError, SerializationError, and whatever `load` throws
    */

@@ -248,6 +248,35 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         expect(await one.get('k')).toBe('new')
       })
 
+      it.each<[string, unknown]>([
+        ['null', null],
+        ['nothing', undefined],
+        ['what must not be stored', { password: 'p' }],
+        ['what is too large', 'x'.repeat(3_000)],
+      ])('ends when the load answers %s', async (_, value) => {
+        const { one, other } = await backend.caches({ maxValueBytes: 2_000, compression: false })
+        await one.set('k', 'old', options)
+        await backend.stores.elapse(60)
+        expect(await one.getOrSet<unknown>('k', () => value, options)).toBe('old')
+        await waitFor('the end', async () => !(await other.has('k')))
+        expect(await other.getOrSet('k', () => 'new')).toBe('new')
+      })
+
+      it('goes on when the loader says that its value is not to be stored', async () => {
+        await one.set('k', 'old', options)
+        await backend.stores.elapse(60)
+        const load = new HeldLoad<string>()
+        const skipping = (context: { skip(): void }): Promise<string> => (context.skip(), load.load())
+        expect(await one.getOrSet('k', skipping, options)).toBe('old')
+        await waitFor('the refresh', () => load.calls === 1)
+        load.answer('not stored')
+        await waitFor('the release of the lease', async () => {
+          await other.getOrSet('k', load.load, options)
+          return load.calls === 2
+        })
+        expect(await other.get('k')).toBe('old')
+      })
+
       it('does not hold up close with a load that never ends', async () => {
         const { one } = await backend.caches()
         await one.set('k', 'old', options)
