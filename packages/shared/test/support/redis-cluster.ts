@@ -109,7 +109,8 @@ class LocalCluster implements RedisCluster {
     for (;;) {
       const [key] = (await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 1)) as string[]
       if (key === undefined) break
-      await from.command('MIGRATE', to.host, to.port, key, 0, 5_000, ...auth)
+      // A replica that was promoted may have a copy of a key that its master had given away: what is served now counts.
+      await from.command('MIGRATE', to.host, to.port, key, 0, 5_000, 'REPLACE', ...auth)
       await atStep(key)
     }
     await to.command('CLUSTER', 'SETSLOT', slot, 'NODE', toId)
