@@ -3,6 +3,7 @@ import {
   CLUSTER,
   CLUSTER_EXEC,
   edit,
+  MASTER_WATCH,
   type Mutant,
   REDIS_CLOCK,
   REPLAY_LOG,
@@ -299,5 +300,29 @@ export const FAILURE_MUTANTS: readonly Mutant[] = [
     rule: 'P3',
     edits: [edit('cache/loader.ts', `(goPast) => (load.goPast = goPast)`, `() => undefined`)],
     killer: [AWAY_RULES, 'end, though one asks for what stands behind it in the queue'],
+  },
+  {
+    name: 'commands sent before the epoch is known',
+    rule: 'R16',
+    edits: [
+      edit(
+        'redis/shard.ts',
+        `if (session === undefined) throw this.unavailable('not-connected')`,
+        `if (session === undefined) return { replies: await this.bounded(this.write(commands)), session: null! }`,
+      ),
+    ],
+    killer: ['src/redis/shard.spec.ts', 'sends nothing before its session is known'],
+  },
+  {
+    name: 'change of the replication id not noticed',
+    rule: 'R16',
+    edits: [edit('redis/master-watch.ts', `if (info.session.epoch !== session.epoch) {`, `if (false) {`)],
+    killer: [MASTER_WATCH, 'begins another epoch when the replication id has changed'],
+  },
+  {
+    name: 'demoted master read on',
+    rule: 'R16',
+    edits: [edit('redis/master-watch.ts', `if (failure instanceof RedisRoleError) return this.end(failure)`, ``)],
+    killer: [MASTER_WATCH, 'leaves a master that was demoted'],
   },
 ]

@@ -1,11 +1,17 @@
 import {
   edit,
+  ENVELOPE,
+  METHOD_CACHE,
   type Mutant,
   OPERATIONS_IN_MEMORY,
   REDIS_SCANS,
+  RESPONSE_KEY,
+  RESPONSES,
   SCOPE,
+  SCRIPTS,
   SENSITIVE,
   STORE_IN_MEMORY,
+  STORE_ON_REDIS,
   VALUE_CODEC,
   VALUE_RULES,
 } from './mutant.js'
@@ -254,5 +260,82 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
       ),
     ],
     killer: [VALUE_RULES, 'that came between the read and the lease'],
+  },
+  {
+    name: 'scan survives a reconnect',
+    rule: 'R12',
+    edits: [edit('redis/scan.ts', `if (this.begun !== undefined && session !== this.begun) {`, `if (false) {`)],
+    killer: [REDIS_SCANS, 'does not go on where its connection was lost'],
+  },
+  {
+    name: 'reclaim takes the generation of now',
+    rule: 'R2',
+    edits: [edit('cache/stores/memory-hub.ts', `Number(g) < Number(generation)`, `Number(g) <= Number(generation)`)],
+    killer: [STORE_IN_MEMORY, 'is given back entry by entry'],
+  },
+  {
+    name: 'reclaim takes the generation of now, on Redis',
+    rule: 'R2',
+    edits: [edit(SCRIPTS, `(g and tonumber(g) < tonumber(ARGV[1]))`, `(g and tonumber(g) <= tonumber(ARGV[1]))`)],
+    killer: [STORE_ON_REDIS, 'is given back entry by entry'],
+  },
+  {
+    name: 'header that claims to be foreign',
+    rule: 'P4',
+    edits: [edit('kernel/codec/envelope.ts', ` && codec !== SMALL_F) return`, `) return`)],
+    killer: [ENVELOPE, 'is null when it claims to be foreign behind a header'],
+  },
+  {
+    name: 'method results of all tenants under one key',
+    rule: 'API',
+    edits: [
+      edit('cache/nest/method-cache.ts', `const tenant = tenancy.defaultKeyTenant()`, `const tenant = undefined`),
+    ],
+    killer: [METHOD_CACHE, 'has default keys of its own for each tenant'],
+  },
+  {
+    name: 'response of one user for another',
+    rule: 'API',
+    edits: [edit('cache/nest/response-key.ts', `vary.includes('user') ? user : undefined`, `undefined`)],
+    killer: [RESPONSE_KEY, 'is another for another user'],
+  },
+  {
+    name: 'response of one tenant for another',
+    rule: 'API',
+    edits: [
+      edit(
+        'cache/nest/response-key.ts',
+        `    turn,
+    tenant,
+    vary`,
+        `    turn,
+    vary`,
+      ),
+    ],
+    killer: [RESPONSE_KEY, 'tells the tenant of the turn from the one that the request names'],
+  },
+  {
+    name: 'response to Authorization shared',
+    rule: 'API',
+    edits: [
+      edit(
+        'cache/nest/cache-response.interceptor.ts',
+        ` || exchange.requestHeader('authorization') === undefined`,
+        ` || true`,
+      ),
+    ],
+    killer: [RESPONSES, 'does not share what was asked for with Authorization'],
+  },
+  {
+    name: 'response for one alone given to who asked at once',
+    rule: 'API',
+    edits: [
+      edit(
+        'cache/nest/cache-response.interceptor.ts',
+        `exchange.isShareable(plan.vary) ? shareableBody(own.value) : null`,
+        `shareableBody(own.value)`,
+      ),
+    ],
+    killer: [RESPONSES, 'gives nobody else an answer that is for one alone'],
   },
 ]

@@ -193,4 +193,18 @@ local tail`,
     ],
     killer: [REDIS_ONLY, 'wakes the waiters of a release when the lease is gone'],
   },
+  {
+    name: 'lease kept when the answer behind its grant is lost',
+    rule: 'R7',
+    edits: [
+      edit('cache/lease-batches.ts', `answered?.granted === true ? { key, value: answered.value } : null`, `null`),
+    ],
+    killer: [LOAD_RULES, 'does not stay when what was asked after its grant has no answer'],
+  },
+  {
+    name: 'lease kept when its fill has no answer',
+    rule: 'R8',
+    edits: [edit('cache/loader.ts', `if (accepted === null) this.release(lease)`, ``)],
+    killer: [LOAD_RULES, 'does not stay when its fill has no answer'],
+  },
 ]

@@ -24,7 +24,14 @@ const ALL: readonly Mutant[] = [
 ]
 
 /** These are found a second time, by the simulation: a simulation that finds nothing proves nothing. */
-const BY_SIMULATION = ['joiner without clock', 'S kept across #g', 'fill without the lease compare, in memory']
+const BY_SIMULATION = [
+  'joiner without clock',
+  'S kept across #g',
+  'fill without the lease compare, in memory',
+  'version ignored',
+  'expired hold counts no more',
+  'nothing invalidated when the work throws',
+]
 
 export const MUTANTS: readonly Mutant[] = [
   ...ALL,

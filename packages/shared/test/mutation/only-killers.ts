@@ -1,4 +1,4 @@
-import { beforeEach, inject, type Suite, type Test } from 'vitest'
+import { beforeEach, inject, type RunnerTask } from 'vitest'
 
 /** Skips every test that is no killer of its project: a pattern of names is only for a whole run. */
 const killers = inject('killers')
@@ -8,6 +8,6 @@ beforeEach(({ task, skip }) => {
   if (!killers.some((killer) => name.includes(killer))) skip()
 })
 
-function fullName(task: Test | Suite): string {
+function fullName(task: RunnerTask): string {
   return task.suite === undefined ? task.name : `${fullName(task.suite)} ${task.name}`
 }

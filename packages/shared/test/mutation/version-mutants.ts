@@ -1,5 +1,6 @@
 import {
   edit,
+  ENTRY_WRITER,
   type Mutant,
   REDIS_CLOCK,
   REPLAYING_STORE,
@@ -86,9 +87,7 @@ end`,
   {
     name: 'version compared across generations',
     rule: 'R14',
-    edits: [
-      edit('cache/stores/memory.ts', `there !== null && Number(there.g) >= Number(entry.g)`, `there !== null`),
-    ],
+    edits: [edit('cache/stores/memory.ts', `there !== null && Number(there.g) >= Number(entry.g)`, `there !== null`)],
     killer: [STORE_IN_MEMORY, 'a version (R14) says nothing in another generation'],
   },
   {
@@ -246,5 +245,37 @@ end`,
     rule: 'R15',
     edits: [edit('cache/loader.ts', `const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))`, `const deltaMs = 0`)],
     killer: [STALE_RULES, 'is the likelier the nearer the end'],
+  },
+  {
+    name: 'version of a later generation says nothing',
+    rule: 'R14',
+    edits: [edit('cache/stores/memory.ts', `Number(there.g) >= Number(entry.g)`, `there.g === entry.g`)],
+    killer: [STORE_IN_MEMORY, 'of an entry of a later generation counts'],
+  },
+  {
+    name: 'version of a later generation says nothing, on Redis',
+    rule: 'R14',
+    edits: [edit(SCRIPTS, `if there and g >= string`, `if there and g == string`)],
+    killer: [STORE_ON_REDIS, 'of an entry of a later generation counts'],
+  },
+  {
+    name: 'write that could not be sent leaves what was there',
+    rule: 'R24',
+    edits: [
+      edit('cache/entry-writer.ts', `if (error instanceof CacheUnavailableError) await this.forget(requests)`, ``),
+    ],
+    killer: [ENTRY_WRITER, 'that could not even be sent takes away'],
+  },
+  {
+    name: 'write sent again over a later one of its tick',
+    rule: 'R14',
+    edits: [edit('cache/entry-writer.ts', ` && isLast(requests, i)) return true`, `) return true`)],
+    killer: [ENTRY_WRITER, 'is not sent again over a later one of its tick'],
+  },
+  {
+    name: 'refresh that stores nothing leaves the stale value',
+    rule: 'R15',
+    edits: [edit('cache/loader.ts', `if (leader.replaces !== null && !context.skipped)`, `if (false)`)],
+    killer: [STALE_RULES, 'that brings nothing which is stored ends the stale value'],
   },
 ]

@@ -46,6 +46,21 @@ describe('an entry past its time (R15)', () => {
   })
 })
 
+describe('a refresh (R15)', () => {
+  it('that brings nothing which is stored ends the stale value, and one that is skipped does not', async () => {
+    const world = new MemoryWorld()
+    const [one, other] = [world.process(), world.process()]
+    await one.cache.set('k', 'old', options)
+    await world.clock.advance('10s')
+    await one.cache.getOrSet<string | null>('k', ({ skip }) => (skip(), null), options)
+    await idle()
+    expect(await other.cache.get('k')).toBe('old')
+    await one.cache.getOrSet<string | null>('k', () => null, options)
+    await idle()
+    expect(await other.cache.get('k')).toBeNull()
+  })
+})
+
 describe('early refresh (R15)', () => {
   /** How often in a hundred reads an entry whose load took a second is loaded anew, with so much of its minute left. */
   async function refreshes(leftMs: number, earlyRefresh = true): Promise<number> {

@@ -10,7 +10,7 @@ const KEYSPACE = new Keyspace('vextrus:')
 
 /** A master with keys that knows SCAN, DEL and UNLINK, and lets a test do something before each list of commands. */
 class Master implements Shard {
-  readonly session: ShardSession
+  session: ShardSession
   readonly keys = new Set<string>()
   before: () => void = () => undefined
 
@@ -112,6 +112,15 @@ describe('a delete by pattern (R12)', () => {
     layouts = seen
     await scans.deletePattern('a*')
     expect(asked).toBe(4)
+  })
+
+  it('does not go on where its connection was lost and made again: a cursor means nothing to another server', async () => {
+    put(entry('a1'), lease('a1'))
+    let lists = 0
+    masters[0].before = () => {
+      if (lists++ === 2) masters[0].session = { epoch: 'another0', runId: 'another' }
+    }
+    await expect(scans.deletePattern('a*')).rejects.toThrow(CacheUnavailableError)
   })
 
   it('gives up as unavailable when slots never rest', async () => {
