@@ -3,6 +3,7 @@ import { type Duration, durationToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { CacheStore, Hold } from './cache-store.js'
+import { latest } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 
 /** What `invalidateAround` makes a miss while its work is under way, and afterwards invalidates: at most 100 keys and tags together. */
@@ -161,11 +162,26 @@ class StandingWork {
   }
 
   private async placeInFull(): Promise<void> {
-    const { hold, holdMs, environment } = this
-    if (await this.invalidating(() => this.store.placeHold(hold, holdMs, environment.maxTags))) return
+    if ((await this.placed()) || ((await this.finishExpired()) && (await this.placed()))) return
     throw new CacheUnavailableError(
       `too many keys and tags are held now, by all processes together; at most ${MOST_MEMBERS} can be. Call again, or hold a tag instead of many keys`,
     )
+  }
+
+  private placed(): Promise<boolean> {
+    const { hold, holdMs, environment } = this
+    return this.invalidating(() => this.store.placeHold(hold, holdMs, environment.maxTags))
+  }
+
+  /** Holds of owners that have gone count until somebody who reads has seen them; where nobody reads, that is who finds no room. */
+  private async finishExpired(): Promise<boolean> {
+    const { keys, tags } = this.hold
+    // A reading of whatever entry: beside it come the holds and the store's clock.
+    const { clock, sources } = await this.store.read([keys[0] ?? tags[0]!], null)
+    const expired = clock.holds.filter(({ endMs }) => endMs <= latest(sources))
+    if (expired.length === 0) return false
+    await this.store.finishHolds(expired, this.environment.maxTags)
+    return true
   }
 
   private async invalidating<T>(step: () => Promise<T>): Promise<T> {

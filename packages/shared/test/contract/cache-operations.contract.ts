@@ -126,6 +126,19 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await filled('k')
       })
 
+      it('finds room where only holds of processes that died are in the way, although nobody has read since', async () => {
+        const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
+        const begun = vi.fn(() => new Promise<never>(() => undefined))
+        void one.invalidateAround({ keys }, begun, { hold: 500 })
+        await waitFor('the work', () => begun.mock.calls.length === 1)
+        pair.store.away = true
+        const work = vi.fn(async () => 'done')
+        await expect(other.invalidateAround({ keys }, work)).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
+        await backend.stores.elapse(700)
+        expect(await other.invalidateAround({ keys }, work)).toBe('done')
+        expect(work).toHaveBeenCalledTimes(1)
+      })
+
       it('counts each error of the store once, and none of the work', async () => {
         await expect(
           one.invalidateAround({ keys: ['k'] }, () => Promise.reject(new CacheUnavailableError('of another cache'))),
