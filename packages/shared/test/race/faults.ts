@@ -17,6 +17,8 @@ const HELD_MS = 700
  */
 export class Faults {
   readonly counts: Record<string, number> = {}
+  /** How many of the topology's have come to their end. */
+  ofTopologyDone = 0
   private readonly under = new Set<Promise<void>>()
   private next = 0
   private nextOfTopology = 0
@@ -95,7 +97,10 @@ export class Faults {
     const fault = topologyFaults[this.nextOfTopology++ % topologyFaults.length]!
     const run = fault.losesHolds ? () => this.hazards.during(() => fault.run()) : () => fault.run()
     this.ofTopology = run()
-      .then(() => this.count(fault.name))
+      .then(() => {
+        this.count(fault.name)
+        this.ofTopologyDone++
+      })
       .catch((cause: unknown) => {
         this.failure = new Error(`${fault.name} did not come to its end`, { cause })
       })

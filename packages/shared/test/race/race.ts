@@ -20,6 +20,8 @@ export interface RaceOptions {
   /** Ends after this many seconds. @default no limit */
   readonly seconds?: number
   readonly faults?: boolean
+  /** Doesn't end by its rounds before so many faults of the topology have come to their end. @default 0 */
+  readonly topologyFaults?: number
   /** @default 4 */
   readonly processes?: number
   /** Concurrent users in each process. @default 16 */
@@ -33,7 +35,7 @@ export interface RaceOptions {
 /** A fault every so many rounds, so that a slow machine has as many of them. */
 const FAULT_EVERY_ROUNDS = 220
 /** One of the topology's, unless the last one is still under way. */
-const TOPOLOGY_FAULT_EVERY_ROUNDS = 400
+const TOPOLOGY_FAULT_EVERY_ROUNDS = 300
 const LOOK_MS = 50
 const MOST_SHOWN = 20
 /** Kept until it is known which a failover excuses. */
@@ -123,12 +125,13 @@ class Run {
 
   /** Lets the fleet run until it has had its rounds or its time, with the faults that are due. */
   private async watch(): Promise<void> {
-    const { rounds = Infinity, seconds = Infinity, faults = false } = this.options
+    const { rounds = Infinity, seconds = Infinity, faults = false, topologyFaults = 0 } = this.options
     const until = performance.now() + seconds * 1_000
     let due = faults ? FAULT_EVERY_ROUNDS : Infinity
-    let dueOfTopology = faults ? TOPOLOGY_FAULT_EVERY_ROUNDS / 2 : Infinity
+    let dueOfTopology = faults ? TOPOLOGY_FAULT_EVERY_ROUNDS / 3 : Infinity
+    const goesOn = (): boolean => this.rounds < rounds || this.faults.ofTopologyDone < topologyFaults
     try {
-      while (!this.stopped && this.rounds < rounds && performance.now() < until) {
+      while (!this.stopped && goesOn() && performance.now() < until) {
         if (this.rounds >= due) {
           await this.faults.inject()
           due += FAULT_EVERY_ROUNDS
