@@ -7,11 +7,7 @@ const NOT_AT_CLAIMS = edit(
 )
 const NOT_AT_FILLS = edit('cache/lease-batches.ts', ` && !(held !== null && isHeld(held, entry.key, entry.tags)))`, `)`)
 
-/**
- * R13. That a claim looks for holds is not one of them: alone it changes no answer, for what is loaded under a hold that it did not show is
- * neither shared, since the fill's reply shows it, nor answered, since reads see it, nor left, since its end invalidates. It spares a lease
- * and a store. Both together are a bug, and so is the fill's look alone where a lease and the clock lie on two masters.
- */
+/** R13. */
 export const HOLD_MUTANTS: readonly Mutant[] = [
   {
     name: 'hold not judged at reads',
@@ -26,10 +22,16 @@ export const HOLD_MUTANTS: readonly Mutant[] = [
     killer: [HOLD_RULES, 'makes a miss of what is written under it'],
   },
   {
+    name: 'hold not judged at claims',
+    rule: 'R13',
+    edits: [NOT_AT_CLAIMS],
+    killer: [HOLD_RULES, 'keeps the load from being stored: a read may see the entry'],
+  },
+  {
     name: 'hold judged neither at claims nor at fills',
     rule: 'R13',
     edits: [NOT_AT_CLAIMS, NOT_AT_FILLS],
-    killer: [HOLD_RULES, 'that comes between a read and its lease'],
+    killer: [HOLD_RULES, 'keeps the load from being shared with who came after the commit'],
   },
   {
     name: 'joiners take a fill made under a hold',

@@ -82,6 +82,27 @@ describe('a hold (R13)', () => {
     await work.commit()
   })
 
+  it('that comes between a read and its lease keeps the load from being stored: a read may see the entry and then no hold', async () => {
+    const world = new MemoryWorld()
+    const [owner, other, third] = [world.process(), world.process(), world.process()]
+    other.store.hold('acquire')
+    const early = other.cache.getOrSet('k', () => 'old')
+    const acquire = await other.store.next('acquire')
+    const work = await working(owner, { keys: ['k'] })
+    acquire.deliver()
+    expect(await early).toBe('old')
+    await idle()
+    // The work has committed. This read comes to the entry before the end of the hold and to the clock after it.
+    third.store.hold('read')
+    const reading = third.cache.get('k')
+    const read = await third.store.next('read')
+    read.arrive()
+    await work.commit()
+    const { clock } = await world.process().store.read([], null)
+    read.reply((reply) => ({ ...(reply as ReadReply), clock }))
+    expect(await reading).toBeNull()
+  })
+
   it('that the answer about a lease did not show keeps its load from being shared, too', async () => {
     const world = new MemoryWorld()
     const [owner, other] = [world.process(), world.process()]
