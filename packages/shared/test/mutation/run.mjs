@@ -68,7 +68,7 @@ async function judge(group) {
     const survived = judged.length > 0 && judged.every(({ state }) => state === 'passed')
     const sound = of('sound').some((each) => each.name.includes(test) && each.state === 'passed')
     const verdict = !sound
-      ? `BROKEN: the sound source has no such test that passes: ${spec} > ${test}`
+      ? `BROKEN: ${errors[0]?.message ?? output}; or the sound source has no such test that passes: ${spec} > ${test}`
       : killed
         ? 'found'
         : survived
@@ -104,7 +104,8 @@ async function run(group) {
   await new Promise((resolve) => child.once('close', resolve))
   clearTimeout(deadline)
   const seconds = ((performance.now() - start) / 1_000).toFixed(1)
-  const [why = output.trim() || 'no report'] = /^.*Error: [^]*?(?=\n\s+at |$)/m.exec(output) ?? []
+  const [why = output.trim() || 'no report: perhaps a bug of this list runs for ever'] =
+    /^.*Error: [^]*?(?=\n\s+at |$)/m.exec(output) ?? []
   return { ...reportOf(file), output: why.replaceAll('\n', ' | '), seconds }
 }
 

@@ -202,6 +202,12 @@ end`,
     killer: [STALE_RULES, 'is served at once, and loaded anew by one process alone'],
   },
   {
+    name: 'refresh by every caller',
+    rule: 'R15',
+    edits: [edit('cache/loader.ts', `if (this.running.has(key) || this.scope.has(key)) return`, ``)],
+    killer: [STALE_RULES, 'is served at once, and loaded anew by one process alone'],
+  },
+  {
     name: 'stale beyond its grace',
     rule: 'R15',
     edits: [edit('cache/tag-clock.ts', ` || entry.hardAt <= nowMs) {`, `) {`)],

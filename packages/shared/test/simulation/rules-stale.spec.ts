@@ -13,6 +13,7 @@ describe('an entry past its time (R15)', () => {
     for (const { cache } of [one, one, other, other]) expect(await cache.getOrSet('k', load.load, options)).toBe('old')
     await idle()
     expect(load.calls).toBe(1)
+    for (const { store } of [one, other]) expect(store.sent.filter((call) => call === 'acquire')).toHaveLength(1)
     expect(world.space.lease('k')).not.toBeNull()
     load.answer('new')
     await idle()
