@@ -79,6 +79,12 @@ export interface CacheStore {
   /** {@link endHold} for owners that have gone: it removes only what is still expired. */
   finishHolds(holds: readonly StandingHold[], maxTags: number): Promise<void>
 
+  /**
+   * True: one server answers, and what a call reads is read in this order: leases, entries, the clock. False: masters answer side by side, so
+   * a claim may miss a hold that was placed meanwhile (R13); then the engine looks for holds once more before it fills (R8).
+   */
+  readonly inOrder: boolean
+
   /** Where wake-ups come from. */
   readonly wakes: WakeSource
 }

@@ -122,8 +122,11 @@ export class LeaseBatches {
     })
   }
 
-  private async sendFills(requests: FillRequest[]): Promise<void> {
+  private async sendFills(all: FillRequest[]): Promise<void> {
+    let requests: readonly FillRequest[] = all
     try {
+      if (!this.store.inOrder) requests = await this.withoutHeld(all)
+      if (requests.length === 0) return
       const tags = [...new Set(requests.flatMap(({ fill }) => fill.entry.tags))]
       const reply = await this.store.fill(
         requests.map(({ fill }) => fill),
@@ -142,6 +145,19 @@ export class LeaseBatches {
       this.onError(error)
       for (const request of requests) request.resolve(null)
     }
+  }
+
+  /** Those on which no hold stands; the others are not stored, and their leases are left to be released. */
+  private async withoutHeld(requests: readonly FillRequest[]): Promise<readonly FillRequest[]> {
+    const { since } = this.clock
+    const reply = await this.store.read([], since === null ? null : since.s)
+    const { held } = this.clock.apply(reply.clock, since)
+    if (held === null) return requests
+    return requests.filter(({ fill: { entry }, resolve }) => {
+      const free = !isHeld(held, entry.key, entry.tags)
+      if (!free) resolve(null)
+      return free
+    })
   }
 }
 

@@ -104,6 +104,10 @@ export class ReplayingStore implements CacheStore {
     return this.log.size + this.underWay
   }
 
+  get inOrder(): boolean {
+    return this.inner.inOrder
+  }
+
   get wakes(): WakeSource {
     return this.inner.wakes
   }

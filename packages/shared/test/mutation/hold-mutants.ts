@@ -40,6 +40,12 @@ export const HOLD_MUTANTS: readonly Mutant[] = [
     killer: [HOLD_RULES, 'that the answer about a lease did not show'],
   },
   {
+    name: 'no look for holds before a fill on a Cluster',
+    rule: 'R8',
+    edits: [edit('cache/lease-batches.ts', 'if (!this.store.inOrder) requests', 'if (false) requests')],
+    killer: [HOLD_RULES, 'keeps the load from being stored: a key'],
+  },
+  {
     name: 'hold placed without R11',
     rule: 'R13',
     edits: [

@@ -163,3 +163,37 @@ describe('a hold (R13)', () => {
     await work.commit()
   })
 })
+
+/**
+ * Masters that answer side by side: the clock is read before the hold, the lease is stored after its R11. So the load is stored under the hold,
+ * and a read that takes the entry before the hold's end, and the clock after it, would answer it (the model's row "grant delta may precede SET").
+ */
+describe('a hold that the answer about a lease could not show (R8, R13, a Cluster)', () => {
+  it.each([
+    ['a key', { keys: ['k'] }],
+    ['a tag', { tags: ['x'] }],
+  ])('keeps the load from being stored: %s', async (_, targets) => {
+    const world = new MemoryWorld()
+    const [owner, other, third] = [world.process(), world.process(), world.process()]
+    other.store.inOrder = false
+    await world.stored('something', 1)
+    other.store.hold('acquire')
+    const early = other.cache.getOrSet('k', () => 'old', { tags: ['x'] })
+    const acquire = await other.store.next('acquire')
+    const { clock: before } = await world.process().store.read([], null)
+    const work = await working(owner, targets)
+    acquire.arrive()
+    acquire.reply((reply) => ({ ...(reply as ReadReply), clock: before }))
+    expect(await early).toBe('old')
+    await idle()
+    third.store.hold('read')
+    const reading = third.cache.get('k')
+    const read = await third.store.next('read')
+    read.arrive()
+    await work.commit()
+    const { clock } = await world.process().store.read([], null)
+    read.reply((reply) => ({ ...(reply as ReadReply), clock }))
+    expect(await reading).toBeNull()
+    expect(await owner.cache.getOrSet('k', () => 'new')).toBe('new')
+  })
+})

@@ -3,10 +3,12 @@ import { CacheUnavailableError } from '../../src/cache/errors.js'
 import { settled } from './manual-clock.js'
 
 /** An operation of the port, by its name. */
-export type Operation = Exclude<keyof CacheStore, 'wakes'>
+export type Operation = Exclude<keyof CacheStore, 'wakes' | 'inOrder'>
 
 /** Hands every call to whoever decides when it arrives at the store and when its reply comes back. */
 export class DeliveryStore implements CacheStore {
+  /** A test may say that masters answer side by side. */
+  inOrder: boolean
   readonly read = this.via('read')
   readonly tags = this.via('tags')
   readonly createClock = this.via('createClock')
@@ -31,7 +33,9 @@ export class DeliveryStore implements CacheStore {
     protected readonly inner: CacheStore,
     private readonly onCall: (call: StoreCall) => void,
     readonly wakes: WakeSource = inner.wakes,
-  ) {}
+  ) {
+    this.inOrder = inner.inOrder
+  }
 
   private via<Name extends Operation>(operation: Name): CacheStore[Name] {
     const send = (...args: unknown[]): Promise<unknown> =>

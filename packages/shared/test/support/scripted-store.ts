@@ -29,6 +29,7 @@ export class ScriptedStore implements CacheStore {
   outcomes: SetOutcome[] | null = null
   placed = true
   renewed = true
+  readonly inOrder = true
   readonly wakes: WakeSource = { live: true, listen: () => () => undefined }
   private readonly clockNow: TagReply = { g: 'g1', s: 0, f: 0, seqs: [] }
   private readonly delta: ClockReply = {

@@ -21,6 +21,7 @@ import { MemoryHub, type MemorySpace } from './memory-hub.js'
 
 /** The port in process: the same promises, for tests, a laptop, or a program of one process. Every method is one atomic step. */
 export class MemoryCacheStore implements CacheStore {
+  readonly inOrder = true
   readonly wakes: MemorySpace
   private readonly space: MemorySpace
 

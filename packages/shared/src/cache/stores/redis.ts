@@ -75,6 +75,10 @@ export class RedisCacheStore implements CacheStore {
     this.scans = new RedisScans(this.units, keyspace)
   }
 
+  get inOrder(): boolean {
+    return !this.topology.sharded
+  }
+
   async read(keys: readonly string[], since: number | null): Promise<ReadReply> {
     if (!this.clock.settled) await this.clock.settle()
     if (this.topology.sharded) return this.readEach(keys, since, (key) => [this.get(key)])
