@@ -102,8 +102,7 @@ describe('an application with Sentinels', () => {
       })
       for (const id of IDS) await app.customers.find(id)
       await waitFor('the fills', async () => (await app.cached()) === IDS.length)
-      const master = await sentinels.master()
-      expect(await master.command('WAIT', 1, 5_000)).toBe(1)
+      await sentinels.replicated()
       const promoted = await sentinels.failover()
       await waitFor(
         'a fill on the new master',

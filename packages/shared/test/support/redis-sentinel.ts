@@ -13,6 +13,11 @@ export interface RedisSentinels {
   /** The port of the master, as the Sentinels have it. */
   masterPort(): Promise<number>
   master(): Promise<RedisServer>
+  /**
+   * Resolves when the replicas have what the master has been told so far. (`WAIT` counts only what its own connection wrote, and a replica
+   * whose link is up may not have been sent anything yet.)
+   */
+  replicated(): Promise<void>
   /** Has the Sentinels make another server the master. Resolves when it is. */
   failover(): Promise<RedisServer>
   stop(): Promise<void>
@@ -135,6 +140,16 @@ class LocalSentinels implements RedisSentinels {
     return this.servers.find((server) => server.port === port)!
   }
 
+  async replicated(): Promise<void> {
+    const master = await this.master()
+    const told = await replicationOffset(master)
+    const replicas = this.servers.filter((server) => server !== master)
+    await waitFor('the replicas have what the master has', async () => {
+      const offsets = await Promise.all(replicas.map(replicationOffset))
+      return offsets.every((offset) => offset >= told)
+    })
+  }
+
   async failover(): Promise<RedisServer> {
     const before = await this.masterPort()
     await waitFor('a replica that can be promoted', () => this.beginFailover(), 15_000)
@@ -152,6 +167,11 @@ class LocalSentinels implements RedisSentinels {
       throw error
     }
   }
+}
+
+async function replicationOffset(server: RedisServer): Promise<number> {
+  const info = String(await server.command('INFO', 'replication'))
+  return Number(/^master_repl_offset:(\d+)/m.exec(info)?.[1])
 }
 
 function pairs(flat: readonly string[]): [string, string][] {
