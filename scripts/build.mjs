@@ -1,5 +1,5 @@
-// `npm run build`: compiles packages/shared, then the services against it. `npm run build -- shared` stops after the first.
-import { build, services } from './lib/build.mjs'
+// `npm run build`: compiles packages/shared, then what the services share and the services against it. `npm run build -- shared` stops after the first.
+import { build, libraries, services } from './lib/build.mjs'
 import { main, must } from './lib/run.mjs'
 import { ensureDependencies } from './lib/setup.mjs'
 
@@ -9,6 +9,6 @@ await main(async () => {
     'scripts/generate-scripts.mjs',
     '--check',
   ])
-  const folders = process.argv.includes('shared') ? [] : services()
-  for (const folder of ['packages/shared', ...folders]) await build(folder)
+  const folders = process.argv.includes('shared') ? ['packages/shared'] : [...libraries, ...services()]
+  for (const folder of folders) await build(folder)
 })

@@ -1,11 +1,19 @@
 // Asserts that there is one copy of Nest and of what it shares state through. Two copies of @nestjs/core break injection by class: a provider
-// registered under one copy's token is not found under the other's.
+// registered under one copy's token is not found under the other's; two of typeorm don't know each other's errors.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { main, root, say, Stop } from './lib/run.mjs'
 
-const SINGLE = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs']
+const SINGLE = [
+  '@nestjs/common',
+  '@nestjs/core',
+  '@nestjs/swagger',
+  '@nestjs/typeorm',
+  'reflect-metadata',
+  'rxjs',
+  'typeorm',
+]
 /** Dependencies bring older ones of these; the root's have to be the ones of package.json. */
 const AT_ROOT = ['ioredis', 'typescript', ...SINGLE]
 

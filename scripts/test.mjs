@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from './lib/build.mjs'
+import { build, libraries } from './lib/build.mjs'
 import { main, root, run, say, secondsSince } from './lib/run.mjs'
 import { ensureDependencies, ensureRedisServer } from './lib/setup.mjs'
 import { closingLine, summarise } from './lib/vitest-summary.mjs'
@@ -14,8 +14,8 @@ async function runTests() {
   const start = performance.now()
   await ensureDependencies()
   await ensureRedisServer()
-  // The services' tests import @vextrus/shared as any user does: from its dist/.
-  await build('packages/shared')
+  // The services' tests import @vextrus/shared as any user does: from its dist/. So they do with what they share.
+  for (const folder of libraries) await build(folder)
 
   const { exitCode, report } = await vitest(process.argv.slice(2))
   const counts = summarise(report, exitCode)

@@ -6,6 +6,9 @@ import { must, root, Stop, timed } from './run.mjs'
 /** Dependencies bring older compilers of their own: this is always the root's. */
 export const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
 
+/** What the services import from its dist/, in the order in which it is built. */
+export const libraries = ['packages/shared', 'services/service-kit']
+
 /** The folders of the services that have something to build. */
 export function services() {
   const folder = join(root, 'services')
@@ -15,6 +18,7 @@ export function services() {
         .sort()
         .filter((name) => existsSync(join(folder, name, 'tsconfig.build.json')))
         .map((name) => `services/${name}`)
+        .filter((service) => !libraries.includes(service))
 }
 
 /** Runs the root's compiler; its messages are shown when it fails. */

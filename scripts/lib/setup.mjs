@@ -26,9 +26,14 @@ function installedAsLocked() {
   if (!installed || !locked) return false
   const inModules = Object.keys(locked).filter((path) => path.includes('node_modules/'))
   return (
-    inModules.every((path) => installed[path]?.version === locked[path].version || isAbsentOption(path)) &&
+    inModules.every((path) => isInstalled(path) || isAbsentOption(path)) &&
     Object.keys(installed).every((path) => path in locked)
   )
+
+  /** Packages of this repository are links, and have no version. */
+  function isInstalled(path) {
+    return path in installed && installed[path].version === locked[path].version
+  }
 
   function isAbsentOption(path) {
     return !(path in installed) && (locked[path].optional === true || locked[path].devOptional === true)

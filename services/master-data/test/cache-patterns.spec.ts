@@ -3,7 +3,7 @@ import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import type { ProductView } from '../src/products/product.schemas.js'
 import { cacheOf, OTHER, startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
 

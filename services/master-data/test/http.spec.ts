@@ -1,11 +1,10 @@
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sendBurst } from '../src/burst/burst.js'
-import { dataSourceOptions } from '../src/database/data-source-options.js'
-import { prepareDatabase } from '../src/database/prepare-database.js'
-import { QueryLog } from '../src/database/query-log.js'
+import { dataSourceOptions, prepareDatabase, QueryLog } from '@vextrus/service-kit'
+import { database as definition } from '../src/database/database.js'
 import { OTHER, startDatabase, startTestService, TENANT, type TestService } from './support/service.js'
-import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+import type { EmbeddedPostgres } from '@vextrus/service-kit'
 
 /** What clients may send and what they get: input, errors, the OpenAPI document – and the database below. */
 
@@ -308,7 +307,7 @@ describe('the database', () => {
         )
     const before = await state()
     const said: string[] = []
-    await prepareDatabase(database.url, new QueryLog(), (line) => said.push(line))
+    await prepareDatabase('master-data', definition, database.url, new QueryLog(), (line) => said.push(line))
     expect(said).toEqual(['seed: already there'])
     expect(await state()).toEqual(before)
     expect(before).toMatchObject([{ name: 'Changed by a user' }])
@@ -347,12 +346,14 @@ describe('the burst', () => {
 // The last one: it takes the tables away.
 it('the schema goes back to nothing and comes again (migrations down and up)', async () => {
   await api.close()
-  const dataSource = await new DataSource(dataSourceOptions(database, new QueryLog())).initialize()
+  const dataSource = await new DataSource(
+    dataSourceOptions('master-data', definition, database, new QueryLog()),
+  ).initialize()
   await dataSource.undoLastMigration()
   const tables = await dataSource.query<object[]>(`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`)
   await dataSource.destroy()
   expect(tables).toEqual([{ tablename: 'migrations' }])
   const said: string[] = []
-  await prepareDatabase(database.url, new QueryLog(), (line) => said.push(line))
+  await prepareDatabase('master-data', definition, database.url, new QueryLog(), (line) => said.push(line))
   expect(said).toContain('seed: 10,000 products')
 })

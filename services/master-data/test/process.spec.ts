@@ -1,59 +1,30 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis } from '../../../packages/shared/test/support/redis-server.js'
+import { compiledService } from '../../service-kit/test/support/service-process.js'
 import { startDatabase, until } from './support/service.js'
-import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+import type { EmbeddedPostgres } from '@vextrus/service-kit'
 
 /** The service as it is started: the compiled `dist/main.js` in a process of its own. */
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const service = fileURLToPath(new URL('..', import.meta.url))
-
+let service: ReturnType<typeof compiledService>
 let database: EmbeddedPostgres
-const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'], {
-    cwd: service,
-  })
+  service = compiledService('services/master-data')
   database = await startDatabase()
 })
 
 afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
+  service.killAll()
 })
 
 afterAll(async () => {
   await database?.stop()
 })
 
-function start(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['dist/main.js'], {
-    cwd: service,
-    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATABASE_URL: database.url, DATABASE_POOL: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  children.push(child)
-  let [out, err] = ['', '']
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-  const lines = () => out.trimEnd().split('\n')
-  return {
-    child,
-    ended,
-    lines,
-    errors: () => err,
-    async ready(): Promise<string> {
-      await until('the service is ready', () => /^ready /m.test(out) || child.exitCode !== null, 60_000)
-      const url = /^ready (\S+)$/.exec(lines().at(-1) ?? '')?.[1]
-      if (url === undefined) throw new Error(`Not ready: ${out}\n${err}`)
-      return url
-    },
-  }
-}
+const start = (env: Record<string, string>) =>
+  service.start({ PORT: '0', DATABASE_URL: database.url, DATABASE_POOL: '1', ...env })
 
 describe('the process', () => {
   it('prints ready and its address last, answers there, and leaves with 0 within 5 s of SIGTERM', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { TcpProxy } from '../../../packages/shared/test/support/tcp-proxy.js'
 import { Prng } from '../src/seed/prng.js'
-import { postgresPrograms, type RealPostgres, startRealPostgres } from './support/real-postgres.js'
+import { postgresPrograms, type RealPostgres, startRealPostgres } from '../../service-kit/test/support/real-postgres.js'
 import { startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What only a real Postgres can show: transactions of several processes at the same time. Runs where its server is installed. */

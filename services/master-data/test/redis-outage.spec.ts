@@ -3,7 +3,7 @@ import { RedisCacheModule, RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** Redis is an accelerator: without it the service is slower and never wrong. */

@@ -2,8 +2,8 @@ import { TenantKeyError, RedisCacheService, runAsTenant } from '@vextrus/shared/
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import { DomainEvents } from '../src/cache/domain-event.js'
-import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js'
+import { DomainEvents } from '@vextrus/service-kit'
+import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { ProductChanged } from '../src/products/product.events.js'
 import {
   type Body,

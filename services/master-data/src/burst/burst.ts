@@ -1,5 +1,5 @@
+import { Client } from '@vextrus/service-kit'
 import { Prng } from '../seed/prng.js'
-import { Client } from './client.js'
 
 /** How long reads of one kind took, in milliseconds, by where they were answered from. */
 export interface Timings {

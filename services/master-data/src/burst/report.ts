@@ -1,3 +1,4 @@
+import { percentile } from '@vextrus/service-kit'
 import type { CacheStatistics } from '@vextrus/shared/cache'
 import type { BurstResult } from './burst.js'
 
@@ -28,12 +29,4 @@ const cells = (p50: string, p99: string, n: string): string => `${p50.padStart(1
 function timingCells(ms: readonly number[]): string {
   if (ms.length === 0) return cells('-', '-', '0')
   return cells(percentile(ms, 50).toFixed(2), percentile(ms, 99).toFixed(2), String(ms.length))
-}
-
-/** Nearest rank: the smallest value that at least `percent` of the values do not exceed. */
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const value = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]
-  if (value === undefined) throw new RangeError('No percentile of nothing')
-  return value
 }

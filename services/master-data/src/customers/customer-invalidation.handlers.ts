@@ -1,7 +1,7 @@
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs'
 import { InjectRepository } from '@nestjs/typeorm'
+import { CacheWrites } from '@vextrus/service-kit'
 import { Repository } from 'typeorm'
-import { CacheWrites } from '../cache/cache-writes.js'
 import { customerKey, customerListsTag } from './customer.cache.js'
 import { Customer } from './customer.entity.js'
 import { CustomerDeleted, CustomerUpdated } from './customer.messages.js'

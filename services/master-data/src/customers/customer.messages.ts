@@ -1,7 +1,5 @@
 import { Command, Query } from '@nestjs/cqrs'
-import { DomainEvent } from '../cache/domain-event.js'
-import type { Page, PageQuery } from '../http/input.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
+import { DomainEvent, type Page, type PageQuery, type Tenant } from '@vextrus/service-kit'
 import type { CustomerChanges, CustomerInput, CustomerView } from './customer.schemas.js'
 
 /** The queries and commands that customers understand, and the events that come of them. */

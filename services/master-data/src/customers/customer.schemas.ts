@@ -1,5 +1,5 @@
+import { amount, idField, label, pageOf } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { amount, idField, label, pageOf } from '../http/input.js'
 import type { Customer } from './customer.entity.js'
 
 /** Input and output of the customer endpoints: checked at run time, and the source of the OpenAPI document. */

@@ -1,11 +1,17 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common'
 import { CommandBus, QueryBus } from '@nestjs/cqrs'
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger'
-import { idParam, type Page, type PageQuery, pageQuery } from '../http/input.js'
-import { ApiProblems } from '../http/problems.decorator.js'
-import { CachedRead } from '../http/x-cache.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
-import { CurrentTenant, TenantScoped } from '../tenants/tenant.guard.js'
+import {
+  ApiProblems,
+  CachedRead,
+  CurrentTenant,
+  idParam,
+  type Page,
+  type PageQuery,
+  pageQuery,
+  type Tenant,
+  TenantScoped,
+} from '@vextrus/service-kit'
 import { CreateCustomer, DeleteCustomer, GetCustomer, ListCustomers, UpdateCustomer } from './customer.messages.js'
 import {
   type CustomerChanges,

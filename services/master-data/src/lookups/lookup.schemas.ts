@@ -1,5 +1,5 @@
+import { idField } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { idField } from '../http/input.js'
 
 export const countrySchema = z.object({
   code: z.string().meta({ description: 'ISO 3166-1 alpha-2', example: 'DE' }),

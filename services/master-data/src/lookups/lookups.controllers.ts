@@ -1,11 +1,8 @@
 import { Controller, Get, NotFoundException, Param, Query } from '@nestjs/common'
 import { ApiOperation, ApiTags } from '@nestjs/swagger'
+import { ApiProblems, CachedRead, CurrentTenant, type Tenant, TenantScoped } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { ApiProblems } from '../http/problems.decorator.js'
-import { CachedRead } from '../http/x-cache.js'
 import type { Category, Supplier } from '../products/product.entities.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
-import { CurrentTenant, TenantScoped } from '../tenants/tenant.guard.js'
 import type { Country, Currency, TaxCode } from './lookup.entities.js'
 import { LookupQueries } from './lookup.queries.js'
 import {

@@ -1,5 +1,5 @@
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs'
-import { CacheWrites } from '../cache/cache-writes.js'
+import { CacheWrites } from '@vextrus/service-kit'
 import { listTagsOf } from './product.cache.js'
 import { PricesChangedInBulk, ProductChanged, ProductPriceChanged } from './product.events.js'
 

@@ -1,9 +1,9 @@
-import { tenantTag } from '../tenants/tenant.cache.js'
+import { tenantTag } from '@vextrus/service-kit'
 import type { ProductListQuery, ProductSearchQuery } from './product.schemas.js'
 
 /**
  * Every cache key and tag of products. The tenant is a whole segment of each key and tag, so that no tenant can ever read or invalidate
- * another one's; the cache refuses those that have none (`tenants/tenancy.ts`).
+ * another one's; the cache refuses those that have none (`service.ts`).
  *
  * | entry | key | tags |
  * |---|---|---|

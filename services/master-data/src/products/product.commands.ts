@@ -1,11 +1,8 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
+import { CacheWrites, DomainEvents, explained, type Tenant, tenantTag } from '@vextrus/service-kit'
 import { RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
-import { CacheWrites } from '../cache/cache-writes.js'
-import { DomainEvents } from '../cache/domain-event.js'
-import { explained } from '../database/constraint-errors.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
 import {
   categoryTag,
   type Placement,
@@ -17,7 +14,6 @@ import {
   supplierTag,
 } from './product.cache.js'
 import { Product } from './product.entities.js'
-import { tenantTag } from '../tenants/tenant.cache.js'
 import { PricesChangedInBulk, ProductChanged, ProductPriceChanged } from './product.events.js'
 import {
   type PriceChange,

@@ -1,4 +1,4 @@
-import { DomainEvent } from '../cache/domain-event.js'
+import { DomainEvent } from '@vextrus/service-kit'
 import type { Placement } from './product.cache.js'
 
 /** A product came, went, or changed in something else than its price alone. */

@@ -1,8 +1,8 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectRepository } from '@nestjs/typeorm'
+import { type Page } from '@vextrus/service-kit'
 import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
 import { ILike, In, Repository } from 'typeorm'
-import type { Page } from '../http/input.js'
 import {
   listKey,
   listTags,

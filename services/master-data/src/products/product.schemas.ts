@@ -1,5 +1,5 @@
+import { amount, idField, idParam, label, pageOf, pageQuery } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { amount, idField, idParam, label, pageOf, pageQuery } from '../http/input.js'
 import type { Product } from './product.entities.js'
 
 /** Input and output of the product endpoints: checked at run time, and the source of the OpenAPI document. */

@@ -1,11 +1,15 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common'
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger'
+import {
+  ApiProblems,
+  CachedRead,
+  CurrentTenant,
+  idParam,
+  type Page,
+  type Tenant,
+  TenantScoped,
+} from '@vextrus/service-kit'
 import { z } from 'zod'
-import { idParam, type Page } from '../http/input.js'
-import { ApiProblems } from '../http/problems.decorator.js'
-import { CachedRead } from '../http/x-cache.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
-import { CurrentTenant, TenantScoped } from '../tenants/tenant.guard.js'
 import { ProductCommands } from './product.commands.js'
 import { ProductQueries } from './product.queries.js'
 import {

@@ -1,8 +1,6 @@
 import { Controller, Get, Module } from '@nestjs/common'
 import { ApiOperation, ApiTags } from '@nestjs/swagger'
-import { CachedRead } from '../http/x-cache.js'
-import type { Tenant } from '../tenants/tenant.entity.js'
-import { CurrentTenant, TenantScoped } from '../tenants/tenant.guard.js'
+import { CachedRead, CurrentTenant, type Tenant, TenantScoped } from '@vextrus/service-kit'
 import { InvalidateStockValue, type StockValue, StockValueReport, stockValueSchema } from './stock-value.report.js'
 
 @ApiTags('reports')

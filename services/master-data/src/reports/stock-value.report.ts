@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common'
 import { EventsHandler, type IEventHandler } from '@nestjs/cqrs'
 import { InjectDataSource } from '@nestjs/typeorm'
+import { CacheWrites } from '@vextrus/service-kit'
 import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { z } from 'zod'
-import { CacheWrites } from '../cache/cache-writes.js'
 import { stockReportKey } from '../products/product.cache.js'
 import { PricesChangedInBulk, ProductChanged, ProductPriceChanged } from '../products/product.events.js'
 

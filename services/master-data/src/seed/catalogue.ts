@@ -1,10 +1,8 @@
+import { type TenantRow, tenantSeed } from '@vextrus/service-kit'
+
 /** What the tenants of the seed are, and the words that their products, suppliers and customers are made of. */
 
-export interface TenantSeed {
-  readonly id: string
-  readonly name: string
-  readonly country: string
-  readonly currency: string
+export interface TenantSeed extends TenantRow {
   /** Decimals of the currency, and roughly what one US dollar is in it: it makes prices look right. */
   readonly decimals: number
   readonly perDollar: number
@@ -16,44 +14,18 @@ export interface TenantSeed {
 
 /** Eight tenants of very different size: 10,000 products, 2,000 customers and 200 suppliers together. */
 export const tenants: readonly TenantSeed[] = [
-  tenant('aurora-hardware', 'Aurora Hardware Inc.', 'US', 'USD', 2, 1, 2_400, 480, 40, [
-    'TOOL',
-    'FAST',
-    'ELEC',
-    'PAINT',
-    'SAFE',
-    'PLUM',
-  ]),
-  tenant('brightwell-foods', 'Brightwell Foods Ltd', 'GB', 'GBP', 2, 0.8, 1_900, 380, 35, [
-    'GROC',
-    'DRINK',
-    'CLEAN',
-    'PACK',
-  ]),
-  tenant('dhaka-builders', 'Dhaka Builders Supply Ltd', 'BD', 'BDT', 2, 120, 1_500, 300, 30, [
-    'STEEL',
-    'CEMENT',
-    'TOOL',
-    'ELEC',
-    'PLUM',
-  ]),
-  tenant('elbe-elektronik', 'Elbe Elektronik GmbH', 'DE', 'EUR', 2, 0.9, 1_200, 240, 25, [
-    'CHIP',
-    'CABLE',
-    'ELEC',
-    'TOOL',
-  ]),
-  tenant('ganges-textiles', 'Ganges Textiles Pvt Ltd', 'IN', 'INR', 2, 85, 1_000, 200, 22, ['CLOTH', 'YARN', 'PACK']),
-  tenant('lumiere-bureau', 'Lumière Bureau SARL', 'FR', 'EUR', 2, 0.9, 800, 160, 18, ['OFFICE', 'PAPER', 'CLEAN']),
-  tenant('merlion-medical', 'Merlion Medical Pte Ltd', 'SG', 'SGD', 2, 1.35, 700, 140, 16, ['MED', 'SAFE', 'CLEAN']),
-  tenant('sakura-keisoku', 'Sakura Keisoku KK', 'JP', 'JPY', 0, 150, 500, 100, 14, ['METER', 'CABLE', 'CHIP']),
+  tenant('aurora-hardware', 2, 1, 2_400, 480, 40, ['TOOL', 'FAST', 'ELEC', 'PAINT', 'SAFE', 'PLUM']),
+  tenant('brightwell-foods', 2, 0.8, 1_900, 380, 35, ['GROC', 'DRINK', 'CLEAN', 'PACK']),
+  tenant('dhaka-builders', 2, 120, 1_500, 300, 30, ['STEEL', 'CEMENT', 'TOOL', 'ELEC', 'PLUM']),
+  tenant('elbe-elektronik', 2, 0.9, 1_200, 240, 25, ['CHIP', 'CABLE', 'ELEC', 'TOOL']),
+  tenant('ganges-textiles', 2, 85, 1_000, 200, 22, ['CLOTH', 'YARN', 'PACK']),
+  tenant('lumiere-bureau', 2, 0.9, 800, 160, 18, ['OFFICE', 'PAPER', 'CLEAN']),
+  tenant('merlion-medical', 2, 1.35, 700, 140, 16, ['MED', 'SAFE', 'CLEAN']),
+  tenant('sakura-keisoku', 0, 150, 500, 100, 14, ['METER', 'CABLE', 'CHIP']),
 ]
 
 function tenant(
   id: string,
-  name: string,
-  country: string,
-  currency: string,
   decimals: number,
   perDollar: number,
   products: number,
@@ -61,7 +33,9 @@ function tenant(
   suppliers: number,
   categories: string[],
 ): TenantSeed {
-  return { id, name, country, currency, decimals, perDollar, products, customers, suppliers, categories }
+  const row = tenantSeed.find((each) => each.id === id)
+  if (row === undefined) throw new RangeError(`No tenant ${id} in the seed of all services`)
+  return { ...row, decimals, perDollar, products, customers, suppliers, categories }
 }
 
 export interface CategorySeed {

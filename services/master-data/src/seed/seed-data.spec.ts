@@ -1,5 +1,5 @@
+import { checksum } from '@vextrus/service-kit'
 import { describe, expect, it } from 'vitest'
-import { checksum } from '../database/prepare-database.js'
 import { ean13, seedData } from './seed-data.js'
 
 type Row = Record<string, unknown>

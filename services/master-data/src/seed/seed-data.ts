@@ -1,3 +1,4 @@
+import { type SeedData, tenantSeed } from '@vextrus/service-kit'
 import {
   brands,
   categories,
@@ -12,9 +13,6 @@ import { isoCountries, isoCurrencies } from './iso.js'
 import { Prng } from './prng.js'
 import { taxCode, taxCodes } from './tax-codes.js'
 
-/** Rows of each table in the order in which they can be inserted; the keys are column names. */
-export type SeedData = readonly (readonly [table: string, rows: readonly Record<string, unknown>[]])[]
-
 /** The moment that every seeded row was last changed at. */
 const SEEDED_AT = '2026-01-01T00:00:00Z'
 const SEED = 20_260_101
@@ -28,7 +26,7 @@ export function seedData(): SeedData {
     products: [] as Record<string, unknown>[],
     customers: [] as Record<string, unknown>[],
   }
-  const countryCodes = [...new Set(tenants.map((tenant) => tenant.country))]
+  const countryCodes = [...new Set(tenants.map((tenant) => tenant.country_code))]
 
   for (const tenant of tenants) {
     const categoryIds = tenant.categories.map((code) => {
@@ -57,7 +55,7 @@ export function seedData(): SeedData {
     ['currencies', isoCurrencies()],
     ['countries', isoCountries()],
     ['tax_codes', taxCodes()],
-    ['tenants', tenants.map((t) => ({ id: t.id, name: t.name, country_code: t.country, currency_code: t.currency }))],
+    ['tenants', tenantSeed],
     ['categories', rows.categories],
     ['suppliers', rows.suppliers],
     ['products', rows.products],
@@ -83,7 +81,7 @@ function supplier(
     tenant_id: tenant.id,
     name,
     email: `orders@${slug(name)}-${id}.example`,
-    country_code: random.float() < 0.7 ? tenant.country : random.pick(countryCodes),
+    country_code: random.float() < 0.7 ? tenant.country_code : random.pick(countryCodes),
     lead_time_days: random.int(1, 45),
   }
 }
@@ -102,8 +100,8 @@ function product(id: number, index: number, tenant: TenantSeed, code: string, ra
     name: `${random.pick(brands)} ${random.pick(qualities)} ${random.pick(category.things)} ${random.pick(category.sizes)}`,
     unit: category.unit,
     unit_price: (dollars * tenant.perDollar).toFixed(tenant.decimals),
-    currency_code: tenant.currency,
-    tax_code: taxCode(tenant.country, reducedCategories.has(code) ? 1 : 0),
+    currency_code: tenant.currency_code,
+    tax_code: taxCode(tenant.country_code, reducedCategories.has(code) ? 1 : 0),
     stock: random.float() < 0.05 ? 0 : random.int(1, 900),
     is_active: random.float() < 0.97,
     version: 1,
@@ -119,7 +117,7 @@ function customer(
   countryCodes: readonly string[],
 ): Record<string, unknown> {
   const name = `${random.pick(surnames)} ${random.pick(trades)}`
-  const country = random.float() < 0.85 ? tenant.country : random.pick(countryCodes)
+  const country = random.float() < 0.85 ? tenant.country_code : random.pick(countryCodes)
   return {
     id,
     tenant_id: tenant.id,
@@ -128,7 +126,7 @@ function customer(
     // The `.example` domain belongs to nobody: no seeded address can be written to.
     email: `accounts@${slug(name)}-${id}.example`,
     country_code: country,
-    currency_code: tenant.currency,
+    currency_code: tenant.currency_code,
     tax_number: random.float() < 0.9 ? `${country}${String(random.int(1, 999_999_999)).padStart(9, '0')}` : null,
     credit_limit: (random.int(1, 100) * 500 * tenant.perDollar).toFixed(tenant.decimals),
     is_active: random.float() < 0.95,

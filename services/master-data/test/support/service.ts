@@ -1,80 +1,13 @@
-import { Client, type Answer } from '../../src/burst/client.js'
-import { RedisCacheService, runGlobal, type SetOptions } from '@vextrus/shared/cache'
-import { startService } from '../../src/app.js'
-import type { RedisConfig } from '../../src/config.js'
-import type { DatabaseConfig } from '../../src/database/data-source-options.js'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/database/embedded-postgres.js'
+import type { DatabaseConfig, RedisConfig } from '@vextrus/service-kit'
+import * as kit from '../../../service-kit/test/support/test-service.js'
 import type { ProductView } from '../../src/products/product.schemas.js'
+import { masterData } from '../../src/service.js'
 
-/** A tenant of the seed, and another one. */
-export const TENANT = 'aurora-hardware'
-export const OTHER = 'elbe-elektronik'
-
-/** One database for a whole spec file: it takes some seconds to start and to be filled. */
-export const startDatabase = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres()
+export { cacheOf, OTHER, startDatabase, TENANT, until } from '../../../service-kit/test/support/test-service.js'
 
 export type Body = Record<string, unknown> & { items: ProductView[]; detail: string; version: number }
 
-export interface Reply extends Omit<Answer, 'body'> {
-  readonly body: Body
-  /** Database queries that the service sent meanwhile. */
-  readonly queries: number
-}
+export type TestService = kit.TestService<Body>
 
-/** A running service and a client for it. */
-export type TestService = Awaited<ReturnType<typeof startTestService>>
-
-export async function startTestService(database: DatabaseConfig, redis?: RedisConfig) {
-  const service = await startService({
-    port: 0,
-    databaseUrl: database.url,
-    databasePool: database.poolSize,
-    ...(redis === undefined ? {} : { redis }),
-  })
-  const client = new Client(service.url, 64)
-  const send = async (
-    method: string,
-    path: string,
-    body?: unknown,
-    tenant: string | undefined = TENANT,
-  ): Promise<Reply> => {
-    const before = service.queryLog.total
-    const answer = await client.send(method, path, tenant, body)
-    return { ...answer, body: answer.body as Body, queries: service.queryLog.total - before }
-  }
-  return {
-    service,
-    app: service.app,
-    url: service.url,
-    client,
-    send,
-    get: (path: string, tenant?: string) => send('GET', path, undefined, tenant),
-    async close() {
-      client.close()
-      await service.close()
-    },
-  }
-}
-
-/** The service's cache as it is stored, of all tenants. */
-export function cacheOf({ app }: TestService) {
-  const cache = app.get(RedisCacheService)
-  return {
-    lookup: <T>(key: string) => runGlobal(() => cache.lookup<T>(key)),
-    get: <T>(key: string) => runGlobal(() => cache.get<T>(key)),
-    has: (key: string) => runGlobal(() => cache.has(key)),
-    ttl: (key: string) => runGlobal(() => cache.ttl(key)),
-    touch: (key: string, ttl: string) => runGlobal(() => cache.touch(key, ttl)),
-    set: (key: string, value: unknown, options?: SetOptions) => runGlobal(() => cache.set(key, value, options)),
-    delete: (key: string) => runGlobal(() => cache.delete(key)),
-  }
-}
-
-/** Waits for a condition; fails when it does not come true in time. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
-  const deadline = performance.now() + ms
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`Waited ${ms} ms in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-}
+export const startTestService = (database: DatabaseConfig, redis?: RedisConfig): Promise<TestService> =>
+  kit.startTestService<Body>(masterData, database, redis)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { DataSource, type EntityManager, type Logger } from 'typeorm'
-import { type SeedData, seedData } from '../seed/seed-data.js'
 import { dataSourceOptions } from './data-source-options.js'
+import type { DatabaseDefinition, SeedData } from './database-definition.js'
 
 /** Any number that no other program uses for an advisory lock of this database. */
 const LOCK = 7_264_901_118
@@ -14,16 +14,24 @@ const CHUNK = 2_500
  * does the work and the others wait for it. Data that was seeded before is never touched, also when the seed has changed since.
  * @returns whether the database was empty
  */
-export async function prepareDatabase(url: string, logger: Logger, say: (line: string) => void): Promise<boolean> {
-  const dataSource = await new DataSource(dataSourceOptions({ url, poolSize: 2 }, logger)).initialize()
+export async function prepareDatabase(
+  name: string,
+  definition: DatabaseDefinition,
+  url: string,
+  logger: Logger,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const options = dataSourceOptions(name, definition, { url, poolSize: 2 }, logger)
+  const dataSource = await new DataSource(options).initialize()
   try {
     const holder = dataSource.createQueryRunner()
     try {
       // Held by this connection, outside a transaction; it goes with the connection.
       await holder.query('SELECT pg_advisory_lock($1)', [LOCK])
+      if (definition.schema !== undefined) await holder.query(`CREATE SCHEMA IF NOT EXISTS ${definition.schema}`)
       const migrations = await dataSource.runMigrations({ transaction: 'each' })
       if (migrations.length > 0) say(`schema: ${migrations.length} migration(s) applied`)
-      const seeded = await seedOnce(dataSource, say)
+      const seeded = await seedOnce(dataSource, definition, say)
       await holder.query('SELECT pg_advisory_unlock($1)', [LOCK])
       return seeded
     } finally {
@@ -34,21 +42,27 @@ export async function prepareDatabase(url: string, logger: Logger, say: (line: s
   }
 }
 
-async function seedOnce(dataSource: DataSource, say: (line: string) => void): Promise<boolean> {
-  const done: unknown[] = await dataSource.query(`SELECT 1 FROM seed_runs WHERE name = 'base'`)
+async function seedOnce(
+  dataSource: DataSource,
+  { schema, seed }: DatabaseDefinition,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const qualified = (table: string) => (schema === undefined ? table : `${schema}.${table}`)
+  const runs = qualified('seed_runs')
+  const done: unknown[] = await dataSource.query(`SELECT 1 FROM ${runs} WHERE name = 'base'`)
   if (done.length > 0) {
     say('seed: already there')
     return false
   }
   const started = performance.now()
-  const data = seedData()
+  const data = seed()
   // One transaction: a process that dies half-way leaves an empty database, not half a seed.
   await dataSource.transaction(async (transaction) => {
     for (const [table, rows] of data) {
-      await insert(transaction, table, rows)
+      await insert(transaction, qualified(table), rows)
       say(`seed: ${rows.length.toLocaleString('en')} ${table.replace('_', ' ')}`)
     }
-    await transaction.query(`INSERT INTO seed_runs (name, checksum) VALUES ('base', $1)`, [checksum(data)])
+    await transaction.query(`INSERT INTO ${runs} (name, checksum) VALUES ('base', $1)`, [checksum(data)])
   })
   say(`seed: done in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
   return true

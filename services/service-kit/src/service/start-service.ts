@@ -2,14 +2,15 @@ import type { INestApplication } from '@nestjs/common'
 import type { NestExpressApplication } from '@nestjs/platform-express'
 import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
-import { AppModule } from './app.module.js'
-import { NewDatabase } from './cache/new-database.js'
-import type { Config } from './config.js'
-import { startEmbeddedThread } from './database/embedded-thread.js'
-import { prepareDatabase } from './database/prepare-database.js'
-import { QueryLog } from './database/query-log.js'
-import { ProblemFilter } from './http/problem.filter.js'
-import { validationPipe } from './http/validation.pipe.js'
+import { NewDatabase } from '../cache/new-database.js'
+import type { ServiceConfig } from '../config/environment.js'
+import { startEmbeddedThread } from '../database/embedded-thread.js'
+import { prepareDatabase } from '../database/prepare-database.js'
+import { QueryLog } from '../database/query-log.js'
+import { ProblemFilter } from '../http/problem.filter.js'
+import { validationPipe } from '../http/validation.pipe.js'
+import type { ServiceDefinition } from './service-definition.js'
+import { ServiceModule } from './service.module.js'
 
 /** A service that listens. */
 export interface RunningService {
@@ -29,7 +30,8 @@ const DRAIN_MS = 2_000
  * @param say told of the steps of the start, a line each
  */
 export async function startService(
-  config: Omit<Config, 'burst'>,
+  definition: ServiceDefinition,
+  config: ServiceConfig,
   say: (line: string) => void = () => undefined,
 ): Promise<RunningService> {
   const embedded = config.databaseUrl === undefined ? await startEmbeddedThread() : undefined
@@ -38,15 +40,15 @@ export async function startService(
   const queryLog = new QueryLog()
   let app: NestExpressApplication | undefined
   try {
-    const isNew = await prepareDatabase(database.url, queryLog, say)
+    const isNew = await prepareDatabase(definition.name, definition.database, database.url, queryLog, say)
     app = await NestFactory.create<NestExpressApplication>(
-      AppModule.with({ database, queryLog, redis: config.redis }),
+      ServiceModule.with(definition, { database, queryLog, redis: config.redis }),
       {
         logger: ['error', 'warn'],
         abortOnError: false,
       },
     )
-    configure(app, queryLog)
+    configure(app, definition, queryLog)
     await app.init()
     if (isNew) await app.get(NewDatabase).forgetOldRows()
     await app.listen(config.port)
@@ -72,18 +74,14 @@ export async function startService(
   }
 }
 
-function configure(app: NestExpressApplication, queryLog: QueryLog): void {
+function configure(app: NestExpressApplication, { title, description }: ServiceDefinition, queryLog: QueryLog): void {
   app.disable('x-powered-by')
   app.useGlobalPipes(validationPipe())
   app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)))
   // Before every route, so that whatever a request makes the service do is counted for it.
   app.use((_request: unknown, _response: unknown, next: () => void) => queryLog.follow({ queries: 0 }, next))
-  const description = new DocumentBuilder()
-    .setTitle('Vextrus master data')
-    .setDescription('Products, customers and lookup data of the ERP. Tenant data needs the header x-tenant-id.')
-    .setVersion('0.1.0')
-    .build()
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, description))
+  const document = new DocumentBuilder().setTitle(title).setDescription(description).setVersion('0.1.0').build()
+  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document))
 }
 
 async function close(app: INestApplication): Promise<void> {

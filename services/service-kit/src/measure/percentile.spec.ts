@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { percentile } from './report.js'
+import { percentile } from './percentile.js'
 
 describe('a percentile', () => {
   it('is the smallest value that the share of the values does not exceed', () => {

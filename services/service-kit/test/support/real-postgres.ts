@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { DataSource } from 'typeorm'
 import { freePort } from '../../../../packages/shared/test/support/redis-server.js'
-import { until } from './service.js'
+import { until } from './test-service.js'
 
 /** A real Postgres server of a test: on a free port, with a folder of its own, ended by process id. */
 export interface RealPostgres {

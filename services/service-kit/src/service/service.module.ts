@@ -1,0 +1,67 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common'
+import { CqrsModule } from '@nestjs/cqrs'
+import { ScheduleModule } from '@nestjs/schedule'
+import { TypeOrmModule } from '@nestjs/typeorm'
+import { RedisCacheModule } from '@vextrus/shared/cache'
+import { CacheWrites } from '../cache/cache-writes.js'
+import { DomainEvents } from '../cache/domain-event.js'
+import { NewDatabase } from '../cache/new-database.js'
+import type { RedisConfig } from '../config/environment.js'
+import { type DatabaseConfig, dataSourceOptions } from '../database/data-source-options.js'
+import { QueryLog } from '../database/query-log.js'
+import { HealthController } from '../health/health.controller.js'
+import { TenantsModule } from '../tenants/tenants.module.js'
+import type { ServiceDefinition } from './service-definition.js'
+
+export interface ServiceModuleOptions {
+  readonly database: DatabaseConfig
+  readonly queryLog: QueryLog
+  /** Undefined: the memory driver. */
+  readonly redis: RedisConfig | undefined
+}
+
+/** What every feature uses. */
+@Global()
+@Module({})
+class CommonModule {
+  static with(queryLog: QueryLog, ownKeys: readonly string[]): DynamicModule {
+    return {
+      module: CommonModule,
+      providers: [
+        { provide: QueryLog, useValue: queryLog },
+        CacheWrites,
+        DomainEvents,
+        {
+          provide: NewDatabase,
+          inject: [CacheWrites],
+          useFactory: (writes: CacheWrites) => new NewDatabase(writes, ownKeys),
+        },
+      ],
+      exports: [QueryLog, CacheWrites, DomainEvents],
+    }
+  }
+}
+
+/** A service, put together. Its database is migrated and filled before (`prepareDatabase`). */
+@Module({})
+export class ServiceModule {
+  static with(definition: ServiceDefinition, { database, queryLog, redis }: ServiceModuleOptions): DynamicModule {
+    const { name, tenancy, cache, ownKeys, features } = definition
+    return {
+      module: ServiceModule,
+      controllers: [HealthController],
+      imports: [
+        TypeOrmModule.forRoot({
+          ...dataSourceOptions(name, definition.database, database, queryLog),
+          retryAttempts: 2,
+        }),
+        RedisCacheModule.forRoot({ ...cache, tenancy, ...(redis ?? { driver: 'memory' }) }),
+        CqrsModule.forRoot(),
+        ScheduleModule.forRoot(),
+        CommonModule.with(queryLog, ownKeys),
+        TenantsModule,
+        ...features,
+      ],
+    }
+  }
+}
