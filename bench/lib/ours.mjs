@@ -1,6 +1,6 @@
 import { RedisCacheService } from '../../packages/shared/dist/cache/cache.js'
 import { RedisCacheStore } from '../../packages/shared/dist/cache/stores/redis.js'
-import { RedisWakes } from '../../packages/shared/dist/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../packages/shared/dist/cache/stores/redis-pushes.js'
 import { RedisConnection } from '../../packages/shared/dist/redis/connection.js'
 import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
 
@@ -14,15 +14,15 @@ export async function openCacheOn(where, keyPrefix, options = {}) {
   const connection = new RedisConnection({ ...where, commandTimeout: '5s' })
   await connection.ready()
   const keyspace = new Keyspace(keyPrefix)
-  const wakes = new RedisWakes(connection, keyspace, console.warn)
-  wakes.start()
+  const pushes = new RedisPushes(connection, keyspace, console.warn)
+  pushes.start()
   const cache = new RedisCacheService(
-    new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
+    new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: connection.commandTimeoutMs }),
     options,
   )
   const close = async () => {
     await cache.close()
-    wakes.close()
+    pushes.close()
     await connection.close()
   }
   return { cache, close }

@@ -1,4 +1,5 @@
 import type { Envelope } from '../kernel/codec/envelope.js'
+import type { InvalidationListener, InvalidationSource } from '../kernel/coherent-map.js'
 import type { CacheUnavailableError } from './errors.js'
 
 /**
@@ -85,16 +86,29 @@ export interface CacheStore {
    */
   readonly inOrder: boolean
 
-  /** Where wake-ups come from. */
-  readonly wakes: WakeSource
+  /** What happens to keys, in any process, as it happens. */
+  readonly pushes: PushSource
 }
 
-/** Tells the engine that something happened to a key, in any process: stored, deleted, expired or signalled. */
-export interface WakeSource {
-  /** False while pushes can be missed; the engine then also looks again on a timer. */
-  readonly live: boolean
-  /** `key` is the caller's key; null means that any key may be meant (a reset). Answers the way to stop listening. */
-  listen(listener: (key: string | null) => void): () => void
+/**
+ * Tells what happens to keys, in any process, and until when everything was told: what L1 stands on, and what wakes those who wait for
+ * another process's load. Its keys are the engine's.
+ */
+export interface PushSource extends InvalidationSource {
+  listen(listener: PushListener): () => void
+  /**
+   * R21: asks every server whether all has been told. True: every write acknowledged before this call has been. False: nobody can say, or
+   * not in time. What is asked in one tick is asked once.
+   */
+  barrier(): Promise<boolean>
+}
+
+/** Called synchronously; must not throw. */
+export interface PushListener extends InvalidationListener {
+  /** The tag clock was written, or is gone: the next delta says how (R19). */
+  clockMoved?(): void
+  /** Whoever waits for the key may look again; no entry has changed. */
+  signalled?(key: string): void
 }
 
 /** An entry as it is stored: its header and its payload. */
@@ -110,6 +124,8 @@ export interface NewEntry extends Lifetime {
   readonly tags: readonly string[]
   /** A decimal integer without sign and leading zeros; null: none. */
   readonly version: string | null
+  /** For how long a process may keep it in its memory, ms; undefined: as long as it keeps others. */
+  readonly nearMs?: number | undefined
   readonly payload: string | Buffer
 }
 
@@ -174,6 +190,8 @@ export interface Source {
   readonly epoch: string
   /** Its clock, ms since 1970. */
   readonly nowMs: number
+  /** The reading was redirected on its way (R20): L1 keeps nothing of it. */
+  readonly redirected?: true
 }
 
 export interface LeaseRequest {

@@ -29,7 +29,7 @@ export class RedisCacheService extends RedisCache {
 
   /** Hits, misses and the rest since the start or {@link resetStatistics}, of this process, in all scopes. */
   getStatistics(): CacheStatistics {
-    return this.engine.statistics.report(this.engine.store.pending)
+    return this.engine.statistics.report(this.engine.store.pending, this.engine.near?.bytes ?? 0)
   }
 
   /** Starts the statistics anew. */

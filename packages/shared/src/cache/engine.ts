@@ -1,13 +1,15 @@
 import { ConcurrencyLimit } from '../kernel/concurrency.js'
 import { ValueCodec } from '../kernel/codec/value-codec.js'
 import { keyGroup } from '../kernel/key.js'
-import type { CacheStore, StandingHold } from './cache-store.js'
+import type { CacheStore, StandingHold, StoredEntry } from './cache-store.js'
 import { EntryReader, type Found } from './entry-reader.js'
 import { EntryWriter } from './entry-writer.js'
 import { CacheUnavailableError } from './errors.js'
 import { HoldSweeper } from './hold-sweeper.js'
 import { InvalidationHolds } from './invalidation-hold.js'
 import { Loads } from './loader.js'
+import { NearCache, type NearSurroundings } from './near-cache.js'
+import type { ResolvedNearOptions } from './near-options.js'
 import {
   type CacheDependencies,
   type CacheOptions,
@@ -15,7 +17,8 @@ import {
   type ResolvedCacheOptions,
   resolveCacheOptions,
 } from './options.js'
-import { ReadThrough } from './read-through.js'
+import { isRefreshDue, ReadThrough } from './read-through.js'
+import { Reads } from './reads.js'
 import { ReplayingStore } from './replaying-store.js'
 import { SensitiveData } from './sensitive.js'
 import { Statistics } from './statistics.js'
@@ -30,7 +33,9 @@ export class CacheEngine {
   readonly store: ReplayingStore
   readonly options: ResolvedCacheOptions
   readonly statistics: Statistics
-  readonly reader: EntryReader
+  /** Null: `l1: false`. */
+  readonly near: NearCache | null
+  readonly reads: Reads
   readonly writer: EntryWriter
   readonly loads: Loads
   readonly readThrough: ReadThrough
@@ -54,15 +59,18 @@ export class CacheEngine {
     this.tenancy = new Tenancy(options.tenancy)
     const { serializer, compression, maxValueBytes, encryption } = options
     this.codec = new ValueCodec({ serializer, compression, maxValueBytes, encryption })
-    this.values = new Values(this.codec, new SensitiveData(options.sensitive), deps.logger)
+    const { near } = this.options
+    this.values = new Values(this.codec, new SensitiveData(options.sensitive), deps.logger, near?.values === 'frozen')
     this.ttls = new TtlPolicy(this.options, (message) => deps.logger.warn(message))
     this.statistics = new Statistics()
-    this.store = new ReplayingStore(store, { ...deps, onCleared: (generation) => this.reclaim(generation) })
     const tagClock = new TagClock(this.options.maxTags)
     const failed = (error: CacheUnavailableError): void => this.statistics.failed(error)
+    this.store = new ReplayingStore(store, { ...deps, onCleared: (generation) => this.reclaim(generation) })
     this.sweeper = new HoldSweeper(this.store, { ...deps, maxTags: this.options.maxTags, onError: failed })
     const onHolds = (holds: readonly StandingHold[], nowMs: number): void => this.sweeper.saw(holds, nowMs)
-    this.reader = new EntryReader(this.store, tagClock, failed, onHolds)
+    this.near = near === null ? null : this.nearCache(near, tagClock, failed)
+    this.store.near = this.near
+    const reader = new EntryReader(this.store, tagClock, failed, onHolds, this.near)
     this.writer = new EntryWriter(this.store, tagClock)
     this.loads = new Loads({
       store: this.store,
@@ -74,14 +82,23 @@ export class CacheEngine {
       origin: new ConcurrencyLimit(this.options.loadConcurrency),
       onHolds,
     })
-    this.readThrough = new ReadThrough(this.reader, this.loads, this.values, this.options, deps.random)
+    this.reads = new Reads(this.near, reader, this.values, this.statistics)
+    this.readThrough = new ReadThrough(this.reads, this.loads, this.options, deps.random)
     this.holds = new InvalidationHolds(this.store, { ...deps, maxTags: this.options.maxTags, onError: failed })
   }
 
-  /** Counts a read, and writes its line in the log of misses. */
-  count(key: string, { entry, nowMs }: Found): void {
+  private nearCache(options: ResolvedNearOptions, tagClock: TagClock, onError: NearSurroundings['onError']): NearCache {
+    const { store, statistics, values } = this
+    const { clock, random } = this.deps
+    const wantsRefresh = (entry: StoredEntry, nowMs: number): boolean =>
+      isRefreshDue(entry, nowMs, this.options.earlyRefresh, random)
+    return new NearCache({ store, tagClock, clock, statistics, values, options, wantsRefresh, onError })
+  }
+
+  /** Counts a read, and writes its line in the log of misses. A hit of L1 has been counted. */
+  count(key: string, { entry, nowMs, near }: Found): void {
     if (entry !== null) {
-      this.statistics.hit(key)
+      if (near === undefined) this.statistics.hit(key)
       if (entry.softAt <= nowMs) this.statistics.stale()
       return
     }
@@ -130,6 +147,7 @@ export class CacheEngine {
 
   async close(): Promise<void> {
     await this.loads.close()
+    this.near?.close()
     await this.sweeper.close()
     await this.store.close()
   }

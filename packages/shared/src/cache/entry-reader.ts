@@ -1,4 +1,5 @@
 import { TickBatch } from '../kernel/batch.js'
+import type { Ticket } from '../kernel/coherent-map.js'
 import type { CacheStore, ReadReply, Source, StandingHold, StoredEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import { isHeld, type Reading, type TagClock, validBy } from './tag-clock.js'
@@ -13,10 +14,14 @@ export interface Found {
   readonly away: boolean
   /** True when somebody's work on it is under way (R13): a miss too; what is loaded now is not stored. */
   readonly held: boolean
+  /** The value, where L1 answered; else the entry holds it. */
+  readonly near?: { readonly value: unknown }
 }
 
 interface Request {
   readonly key: string
+  /** For how long L1 may keep what is read, ms; undefined: as long as it keeps others; 0: not at all. */
+  readonly nearMs: number | undefined
   readonly answer: (found: Found) => void
   readonly fail: (defect: unknown) => void
   /** Another caller of the same key, who shares this read. */
@@ -37,18 +42,23 @@ export class EntryReader {
     private readonly clock: TagClock,
     private readonly onError: (error: CacheUnavailableError) => void,
     private readonly onHolds: OnHolds,
+    private readonly near: Filling | null,
   ) {}
 
-  read(key: string): Promise<Found> {
-    return new Promise((answer, fail) => this.batch.add({ key, answer, fail, next: undefined }))
+  /** @param nearMs for how long L1 may keep what is read, ms; undefined: as long as it keeps others; 0: not at all */
+  read(key: string, nearMs?: number): Promise<Found> {
+    return new Promise((answer, fail) => this.batch.add({ key, nearMs, answer, fail, next: undefined }))
   }
 
   private async flush(requests: Request[]): Promise<void> {
     const { keys, firsts } = byKey(requests)
-    const since = this.clock.since
+    const { since } = this.clock
+    const sentAt = this.clock.sending()
+    // R17: before the reading is sent.
+    const tickets = this.near === null ? NO_TICKETS : firsts.map((first) => ticketFor(this.near!, first))
     try {
       const reply = await this.store.read(keys, since === null ? null : since.s)
-      const reading = this.clock.apply(reply.clock, since)
+      const reading = this.clock.apply(reply.clock, since, sentAt)
       if (reading.held !== null) this.onHolds(reply.clock.holds, latest(reply.sources))
       const unknown: number[] = []
       for (let i = 0; i < keys.length; i++) {
@@ -60,18 +70,65 @@ export class EntryReader {
         }
         const verdict = entry === null ? 'invalid' : this.clock.judge(keys[i]!, entry, reading, source)
         if (verdict === 'unknown') unknown.push(i)
-        else answer(firsts[i], found(keys[i]!, entry, verdict === 'valid', source, reading))
+        else this.settle(firsts[i]!, entry, verdict === 'valid', source, reading, tickets[i])
       }
       if (unknown.length === 0) return
       const entries = unknown.map((i) => reply.entries[i]!)
       const valid = await lookUp(this.store, this.clock, entries)
-      unknown.forEach((i, n) => answer(firsts[i], found(keys[i]!, entries[n]!, valid[n]!, reply.sources[i]!, reading)))
+      unknown.forEach((i, n) =>
+        this.settle(firsts[i]!, entries[n]!, valid[n]!, reply.sources[i]!, reading, tickets[i]),
+      )
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.fail(error))
       this.onError(error)
       for (const request of requests) request.answer(AWAY)
+    } finally {
+      for (const ticket of tickets) ticket?.close()
     }
   }
+
+  /** Into L1, if it may be kept, and to all callers of the key. In one step: a push in between would be missed (R17). */
+  private settle(
+    first: Request,
+    entry: StoredEntry | null,
+    valid: boolean,
+    source: Source,
+    reading: Reading,
+    ticket: Ticket | null | undefined,
+  ): void {
+    // R20: which server answered what was redirected nobody can say.
+    if (valid && ticket != null && source.redirected !== true) {
+      this.near!.fill(first.key, entry!, source.nowMs, longest(first), ticket)
+    }
+    answer(first, found(first.key, entry, valid, source, reading))
+  }
+}
+
+/** Where what was read is kept in process: L1. */
+export interface Filling {
+  ticket(key: string): Ticket
+  /** Keeps a valid entry if its ticket allows it. @param nowMs the server's clock @param nearMs see {@link EntryReader.read} */
+  fill(key: string, entry: StoredEntry, nowMs: number, nearMs: number | undefined, ticket: Ticket): void
+}
+
+const NO_TICKETS: readonly (Ticket | null)[] = Object.freeze([])
+
+/** Null: none of its callers wants it kept. */
+function ticketFor(near: Filling, first: Request): Ticket | null {
+  for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+    if (request.nearMs !== 0) return near.ticket(first.key)
+  }
+  return null
+}
+
+/** What one of several callers wants longest. */
+function longest(first: Request): number | undefined {
+  let most: number | undefined = 0
+  for (let request: Request | undefined = first; request !== undefined; request = request.next) {
+    if (request.nearMs === undefined) return undefined
+    most = Math.max(most, request.nearMs)
+  }
+  return most
 }
 
 /** The keys of a list, each once, and for each the first request of a chain. */
@@ -120,8 +177,9 @@ export function judgeAll(
   keys: readonly string[],
   reply: ReadReply,
   since: TagClock['since'],
+  sentAt: number,
 ): { readonly verdicts: ('valid' | 'invalid' | 'unknown')[]; readonly reading: Reading } {
-  const reading = clock.apply(reply.clock, since)
+  const reading = clock.apply(reply.clock, since, sentAt)
   const verdicts = reply.entries.map((entry, i) => {
     const source = reply.sources[i]!
     return entry === null || source === null ? 'invalid' : clock.judge(keys[i]!, entry, reading, source)

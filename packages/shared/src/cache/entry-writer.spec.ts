@@ -41,7 +41,7 @@ class ScriptedStore {
 
 beforeEach(() => {
   clock = new TagClock(100)
-  clock.apply({ g: G, s: 10, f: 0, tags: [], seqs: [], holds: [], full: false, base: true }, null)
+  clock.apply({ g: G, s: 10, f: 0, tags: [], seqs: [], holds: [], full: false, base: true }, null, clock.sending())
   store = new ScriptedStore()
   writer = new EntryWriter(store as unknown as CacheStore, clock)
 })

@@ -44,12 +44,13 @@ export class EntryWriter {
     since: Since,
     moved: typeof hasMoved,
   ): Promise<{ readonly again: Request[]; readonly seen: Since | null }> {
+    const sentAt = this.clock.sending()
     const reply = await this.store.set(
       requests.map(({ write }) => ({ ...write, g: since.g, s: since.s })),
       since.s,
     )
     const { g, s } = reply.clock
-    this.clock.apply(reply.clock, since)
+    this.clock.apply(reply.clock, since, sentAt)
     const again = requests.filter((request, i) => {
       const outcome = reply.outcomes[i]!
       if (outcome === 'late') request.fail(tooLate(request.write.key))

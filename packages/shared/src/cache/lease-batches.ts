@@ -70,9 +70,10 @@ export class LeaseBatches {
   private async sendClaims(requests: ClaimRequest[]): Promise<void> {
     let reply: AcquireReply | null = null
     try {
-      const since = this.clock.since
+      const { since } = this.clock
+      const sentAt = this.clock.sending()
       reply = await this.store.acquire(requests, since === null ? null : since.s)
-      const claims = await this.judgeClaims(requests, reply, since)
+      const claims = await this.judgeClaims(requests, reply, since, sentAt)
       requests.forEach((request, i) => request.resolve(claims[i]!))
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.reject(error))
@@ -84,9 +85,14 @@ export class LeaseBatches {
     }
   }
 
-  private async judgeClaims(requests: ClaimRequest[], reply: AcquireReply, since: Since | null): Promise<Claim[]> {
+  private async judgeClaims(
+    requests: ClaimRequest[],
+    reply: AcquireReply,
+    since: Since | null,
+    sentAt: number,
+  ): Promise<Claim[]> {
     const keys = requests.map(({ key }) => key)
-    const { verdicts, reading } = judgeAll(this.clock, keys, reply, since)
+    const { verdicts, reading } = judgeAll(this.clock, keys, reply, since, sentAt)
     const { held } = reading
     if (held !== null) this.onHolds(reply.clock.holds, latest(reply.sources))
     // The grant's g and s are of one reply (R7): this one's, or that of a clock made or read now. Later is as good: no load has begun.
@@ -150,8 +156,9 @@ export class LeaseBatches {
   /** Those on which no hold stands; the others are not stored, and their leases are left to be released. */
   private async withoutHeld(requests: readonly FillRequest[]): Promise<readonly FillRequest[]> {
     const { since } = this.clock
+    const sentAt = this.clock.sending()
     const reply = await this.store.read([], since === null ? null : since.s)
-    const { held } = this.clock.apply(reply.clock, since)
+    const { held } = this.clock.apply(reply.clock, since, sentAt)
     if (held === null) return requests
     return requests.filter(({ fill: { entry }, resolve }) => {
       const free = !isHeld(held, entry.key, entry.tags)

@@ -25,13 +25,28 @@ export class LoadScope {
   /** Runs `work`, a load of these keys. What `work` leaves running behind it is no part of the load any more. */
   async run<T>(keys: readonly string[], work: () => T | PromiseLike<T>): Promise<T> {
     const frame: Frame = { scope: this, keys: new Set(keys), outer: frames.getStore(), over: false }
+    running++
     try {
       return await frames.run(frame, work)
     } finally {
+      running--
       frame.over = true
     }
   }
 }
+
+/**
+ * Whether the code that runs now is a part of a load, of whatever cache: what it reads ends up in a value that is stored, so it must not come
+ * from L1, whose staleness would live on for a TTL (R22). Looked at only while loads are running.
+ */
+export function isInsideLoad(): boolean {
+  if (running === 0) return false
+  for (let frame = frames.getStore(); frame !== undefined; frame = frame.outer) if (!frame.over) return true
+  return false
+}
+
+/** Loads of this process that run now. */
+let running = 0
 
 interface Frame {
   readonly scope: LoadScope

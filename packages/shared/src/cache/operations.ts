@@ -3,13 +3,18 @@ import { FOREIGN_CODEC } from '../kernel/codec/envelope.js'
 import { versionText } from '../kernel/codec/version.js'
 import { SerializationError } from '../kernel/errors.js'
 import type { Ttl } from '../kernel/duration.js'
+import type { StoredEntry } from './cache-store.js'
 import type { CacheEngine } from './engine.js'
 import type { Found } from './entry-reader.js'
 import type { Write } from './entry-writer.js'
 import { CacheUnavailableError } from './errors.js'
 import type { HoldOptions, HoldTargets } from './invalidation-hold.js'
 import { type GetOrSetManyOptions, ManyLoads } from './many.js'
+import { NOT_NEAR } from './near-cache.js'
+import { nearMsOf } from './near-options.js'
 import type { GetOrSetOptions, LoadContext, Lookup, SetManyEntry, SetManyOptions, SetOptions } from './public-types.js'
+import type { Read } from './reads.js'
+import type { ReadThroughOptions } from './read-through.js'
 import type { Scope } from './scope.js'
 import { storedTags } from './tags.js'
 import { UNREADABLE } from './values.js'
@@ -33,6 +38,12 @@ export class RedisCache {
    * @throws InvalidKeyError, TenantKeyError
    */
   async get<T>(key: string): Promise<T | null> {
+    const { near } = this.engine
+    if (near !== null) {
+      // What lies in L1 under a name is under a name that may be asked for.
+      const kept = near.hit(this.scope.isPlain ? key : this.scope.key(key), false)
+      if (kept !== NOT_NEAR) return kept as T
+    }
     const { value } = await this.read(this.scope.key(key))
     return value === UNREADABLE ? null : (value as T)
   }
@@ -41,14 +52,14 @@ export class RedisCache {
   async lookup<T>(key: string): Promise<Lookup<T>> {
     const stored = this.scope.key(key)
     const { value, found } = await this.read(stored)
-    const { entry, nowMs } = found
+    const { entry, nowMs, near } = found
     if (entry === null) {
       return { hit: false, value: null, level: null, stale: false, ttlMs: null, tags: [] }
     }
     return {
       hit: true,
       value: value as T,
-      level: 'l2',
+      level: near === undefined ? 'l2' : 'l1',
       stale: entry.softAt <= nowMs,
       ttlMs: entry.codec === FOREIGN_CODEC ? await this.engine.lifetime(stored) : Math.max(0, entry.softAt - nowMs),
       tags: this.scope.ownTags(entry.tags),
@@ -89,20 +100,21 @@ export class RedisCache {
     load: (context: LoadContext) => T | Promise<T>,
     ttl?: Ttl | GetOrSetOptions<T>,
   ): Promise<T> {
+    const { near } = this.engine
+    if (near !== null && (typeof ttl !== 'object' || ttl.l1 !== false)) {
+      const kept = near.hit(this.scope.isPlain ? key : this.scope.key(key), true)
+      if (kept !== NOT_NEAR) {
+        const { due } = near
+        if (due !== null) {
+          near.due = null
+          this.refresh(key, load, ttl, due)
+        }
+        return kept as T
+      }
+    }
     const stored = this.scope.key(key)
-    const options: GetOrSetOptions<T> = typeof ttl === 'object' ? ttl : { ttl }
-    const { ttls, readThrough } = this.engine
-    return readThrough.get(
-      stored,
-      load,
-      {
-        ttlMs: ttls.ofLoad(stored, options.ttl),
-        graceMs: ttls.ofGrace(options.grace),
-        tags: typeof options.tags === 'function' ? options.tags : storedTags(this.scope, options.tags ?? []),
-        cacheNullMs: ttls.ofNull(options.cacheNull),
-      },
-      this.scope,
-      (found) => this.engine.count(stored, found),
+    return this.engine.readThrough.get(stored, load, this.plan(stored, ttl), this.scope, (found) =>
+      this.engine.count(stored, found),
     )
   }
 
@@ -121,6 +133,7 @@ export class RedisCache {
           tags: tags ?? options.tags,
           version: version ?? options.version,
           grace: options.grace,
+          l1: options.l1,
         })
         return { ...write, encoded: await write.encoded }
       }),
@@ -141,7 +154,7 @@ export class RedisCache {
     const stored = keys.map((key) => this.scope.key(key))
     const many = new ManyLoads(options.load, (loaded, work) => this.engine.loads.runInside(loaded, work))
     const byKey = new Map<string, Promise<T | null>>()
-    const { ttl, tags, cacheNull, grace } = options
+    const { ttl, tags, cacheNull, grace, l1 } = options
     const answers = keys.map((key, i) => {
       let answer = byKey.get(key)
       if (answer === undefined) {
@@ -150,6 +163,7 @@ export class RedisCache {
           tags,
           cacheNull,
           grace,
+          l1,
         } as GetOrSetOptions<T | null>)
         byKey.set(key, answer)
       }
@@ -227,13 +241,13 @@ export class RedisCache {
 
   /** Whether a valid entry is there, a stale one within its grace too; counts neither hit nor miss. @throws InvalidKeyError, TenantKeyError */
   async has(key: string): Promise<boolean> {
-    return (await this.read(this.scope.key(key), false)).found.entry !== null
+    return (await this.look(this.scope.key(key))).entry !== null
   }
 
   /** Seconds (with fractions) until the entry is stale, 0 when it is; null when there is none. @throws InvalidKeyError, TenantKeyError */
   async ttl(key: string): Promise<number | null> {
     const stored = this.scope.key(key)
-    const { entry, nowMs } = (await this.read(stored, false)).found
+    const { entry, nowMs } = await this.look(stored)
     if (entry === null) return null
     const ms = entry.codec === FOREIGN_CODEC ? await this.engine.lifetime(stored) : Math.max(0, entry.softAt - nowMs)
     return ms === null ? null : ms / 1_000
@@ -247,7 +261,7 @@ export class RedisCache {
   async touch(key: string, ttl: Ttl): Promise<boolean> {
     const stored = this.scope.key(key)
     const ttlMs = this.engine.ttls.ofCall(stored, ttl)
-    const { entry, away } = (await this.read(stored, false)).found
+    const { entry, away } = await this.look(stored, 0)
     if (away)
       throw new CacheUnavailableError('the entry could not be read, so its lifetime is unchanged; call again', { key })
     if (entry === null) return false
@@ -269,15 +283,39 @@ export class RedisCache {
     return new RedisCache(this.engine, this.scope.user(userId))
   }
 
-  /** What is valid at a stored key. What this process can't read is not there, for none of the operations (R5). */
-  private async read(stored: string, counts = true): Promise<{ readonly value: unknown; readonly found: Found }> {
-    const { engine } = this
-    let found = await engine.reader.read(stored)
-    let value = found.entry === null ? UNREADABLE : engine.values.read(stored, found.entry)
-    if (value instanceof Promise) value = (await value) as unknown
-    if (value === UNREADABLE && found.entry !== null) found = { ...found, entry: null }
-    if (counts) engine.count(stored, found)
-    return { value, found }
+  private async read(stored: string): Promise<Read> {
+    const read = await this.engine.reads.read(stored, undefined)
+    this.engine.count(stored, read.found)
+    return read
+  }
+
+  /** Without counting it. @param nearMs 0: what the store itself has */
+  private async look(stored: string, nearMs?: 0): Promise<Found> {
+    return (await this.engine.reads.read(stored, nearMs, false)).found
+  }
+
+  private plan<T>(stored: string, ttl: Ttl | GetOrSetOptions<T> | undefined): ReadThroughOptions<T> {
+    const options: GetOrSetOptions<T> = typeof ttl === 'object' ? ttl : { ttl }
+    const { ttls } = this.engine
+    return {
+      ttlMs: ttls.ofLoad(stored, options.ttl),
+      graceMs: ttls.ofGrace(options.grace),
+      tags: typeof options.tags === 'function' ? options.tags : storedTags(this.scope, options.tags ?? []),
+      cacheNullMs: ttls.ofNull(options.cacheNull),
+      nearMs: nearMsOf(options.l1, this.engine.options.maxTtlMs),
+      loadTimeout: options.loadTimeout,
+      signal: options.signal,
+    }
+  }
+
+  private refresh<T>(
+    key: string,
+    load: (context: LoadContext) => T | Promise<T>,
+    ttl: Ttl | GetOrSetOptions<T> | undefined,
+    due: StoredEntry,
+  ): void {
+    const stored = this.scope.key(key)
+    this.engine.readThrough.refresh(stored, load, this.plan(stored, ttl), this.scope, due)
   }
 
   private storedNames(names: string | readonly string[], stored: (name: string) => string): string[] {
@@ -285,7 +323,7 @@ export class RedisCache {
   }
 
   /** Checked and mapped at once; encoded before it is sent. */
-  private entry(key: string, value: unknown, { ttl, tags, version, grace }: SetOptions): PendingWrite {
+  private entry(key: string, value: unknown, { ttl, tags, version, grace, l1 }: SetOptions): PendingWrite {
     const stored = this.scope.key(key)
     const { ttls, values } = this.engine
     const ttlMs = ttls.ofCall(stored, ttl)
@@ -297,6 +335,7 @@ export class RedisCache {
       tags: storedTags(this.scope, tags ?? []),
       version: version === undefined ? null : versionText(version),
       deltaMs: 0,
+      nearMs: nearMsOf(l1, this.engine.options.maxTtlMs),
       encoded: values.ofWrite(stored, value, key),
     }
   }

@@ -3,6 +3,8 @@ import { type Ttl, ttlToMs } from '../kernel/duration.js'
 import type { ValueCodecOptions } from '../kernel/codec/value-codec.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
+import { type LoadTimeout, type LoadTimeouts, resolveLoadTimeout } from './load-timeouts.js'
+import { type NearOptions, resolveNearOptions, type ResolvedNearOptions } from './near-options.js'
 import type { SensitiveOptions } from './sensitive.js'
 import type { TenancyOptions } from './tenancy.js'
 
@@ -20,8 +22,12 @@ export interface CacheOptions {
   readonly grace?: Ttl | false | undefined
   /** True: `getOrSet` may load an entry anew shortly before its TTL ends, at random (XFetch), so that nobody ever waits. @default true */
   readonly earlyRefresh?: boolean | undefined
+  /** How long `getOrSet` waits for a load, where a stale value is at hand and where there is none. @default `{ hard: '30s' }` */
+  readonly loadTimeout?: LoadTimeout | undefined
   /** How many loads of this process run at once while the store is away; the others wait for their turn. @default 100 */
   readonly loadConcurrency?: number | undefined
+  /** The cache in this process's memory, in front of Redis; false: there is none. @default on: 64 MiB, 50,000 values, 60 s, copies, at most 2 s stale */
+  readonly l1?: false | NearOptions | undefined
   /** How values become text or bytes: `'json'`, `'msgpack'` (the package msgpackr), or your own. @default 'json' */
   readonly serializer?: ValueCodecOptions['serializer']
   /** From how many bytes on values are compressed, off the event loop, and how; false: never. @default 65,536 bytes, gzip */
@@ -62,10 +68,13 @@ export interface ResolvedCacheOptions {
   /** 0: none. */
   readonly graceMs: number
   readonly earlyRefresh: boolean
+  readonly loadTimeout: LoadTimeouts
   readonly loadConcurrency: number
   /** Share of misses that are logged. */
   readonly missSample: number
   readonly maxTags: number
+  /** Null: without L1. */
+  readonly near: ResolvedNearOptions | null
 }
 
 /** @throws ConfigurationError, InvalidDurationError naming the option */
@@ -89,9 +98,11 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     cacheNullMs: cacheNull === false ? null : ttlToMs(cacheNull, 'cacheNull', maxTtlMs),
     graceMs: grace === false ? 0 : ttlToMs(grace, 'grace', maxTtlMs),
     earlyRefresh,
+    loadTimeout: resolveLoadTimeout(options.loadTimeout),
     loadConcurrency,
     missSample,
     maxTags,
+    near: resolveNearOptions(options.l1, maxTtlMs),
   })
 }
 

@@ -1,14 +1,17 @@
 import type { Ttl } from '../kernel/duration.js'
+import type { LoadTimeout } from './load-timeouts.js'
+import type { NearCallOption } from './near-options.js'
 
 export type { LoadContext } from './load-plan.js'
+export type { LoadTimeout } from './load-timeouts.js'
 
 /** What `lookup` found. */
 export interface Lookup<T> {
   /** True also for a cached null. */
   readonly hit: boolean
   readonly value: T | null
-  /** Which level answered; null at a miss. */
-  readonly level: 'l2' | null
+  /** Which level answered, this process's memory or the store; null at a miss. */
+  readonly level: 'l1' | 'l2' | null
   /** The lifetime asked for is over and the entry is served all the same. */
   readonly stale: boolean
   /** Milliseconds until it is stale; 0 when it is, null at a miss, Infinity for a foreign writer's key without an expiry. */
@@ -29,6 +32,8 @@ export interface SetOptions {
   readonly version?: number | bigint | Date | undefined
   /** For how long after its TTL the entry is still served, while one caller loads it anew; false: not at all. @default the module's `grace` */
   readonly grace?: Ttl | false | undefined
+  /** For how long at most a process keeps the entry in its memory (L1), whoever reads it; false: not at all. @default the module's `l1` */
+  readonly l1?: NearCallOption | undefined
   /** `'throw'`: rejects when the value could not be stored. @default it resolves and counts an error */
   readonly onUnavailable?: 'throw' | undefined
 }
@@ -58,4 +63,16 @@ export interface GetOrSetOptions<T> {
   readonly grace?: Ttl | false | undefined
   /** For how long a loaded null is kept; false: not at all. @default the module's `cacheNull` */
   readonly cacheNull?: Ttl | false | undefined
+  /**
+   * False: this call does not ask the process's memory (L1), and no process keeps what is loaded; or for how long one does. @default the
+   * module's `l1`
+   */
+  readonly l1?: NearCallOption | undefined
+  /** How long this caller waits for a load; what it leaves open is as the module says. @default the module's `loadTimeout` */
+  readonly loadTimeout?: LoadTimeout | undefined
+  /**
+   * Aborted: the call rejects with the signal's reason, at once while it waits for a load; when it was aborted before, without any I/O. The
+   * load goes on for others that wait for it. @default none
+   */
+  readonly signal?: AbortSignal | undefined
 }

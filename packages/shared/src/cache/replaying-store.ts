@@ -1,6 +1,7 @@
 import { Backoff } from '../kernel/backoff.js'
 import type { Clock, Timer } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
+import { globMatcher } from '../kernel/glob.js'
 import type { RandomSource } from '../kernel/random.js'
 import { SingleFlight } from '../kernel/single-flight.js'
 import type {
@@ -18,7 +19,7 @@ import type {
   StandingHold,
   StoredEntry,
   TagReply,
-  WakeSource,
+  PushSource,
 } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import type { CacheLogger } from './options.js'
@@ -31,6 +32,14 @@ export interface ReplayEnvironment {
   readonly logger: Pick<CacheLogger, 'warn'>
   /** Told of the generation that a repeated clear has begun: give back the memory of the older ones. */
   readonly onCleared?: ((generation: string) => void) | undefined
+}
+
+/** Told of what this process writes. */
+export interface OwnWrites {
+  wrote(keys: readonly string[]): void
+  wroteWhere(matches: (key: string) => boolean): void
+  wroteClock(): void
+  wroteAll(): void
 }
 
 /** Bounds of a {@link ReplayingStore}. */
@@ -75,6 +84,8 @@ const BACKOFF = { baseMs: 50, capMs: 1_000 }
  * A long file, for the port has twenty operations and each must be on one side of the gate.
  */
 export class ReplayingStore implements CacheStore {
+  /** L1, which acts on what this process writes at once, and once more when it is answered or has failed (R17). */
+  near: OwnWrites | null = null
   /** Nothing is owed and nothing is being repeated: the way past is open, and costs one comparison. */
   private idle = true
   private closed = false
@@ -108,8 +119,8 @@ export class ReplayingStore implements CacheStore {
     return this.inner.inOrder
   }
 
-  get wakes(): WakeSource {
-    return this.inner.wakes
+  get pushes(): PushSource {
+    return this.inner.pushes
   }
 
   read(keys: readonly string[], since: number | null): Promise<ReadReply> {
@@ -132,8 +143,16 @@ export class ReplayingStore implements CacheStore {
     return this.idle ? this.inner.fill(fills, tags) : this.after(() => this.inner.fill(fills, tags))
   }
 
-  touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean> {
-    return this.idle ? this.inner.touch(key, seen, lifetime) : this.after(() => this.inner.touch(key, seen, lifetime))
+  async touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean> {
+    const owned: Owed = { kind: 'keys', keys: [key] }
+    this.tellNear(owned)
+    try {
+      return await (this.idle
+        ? this.inner.touch(key, seen, lifetime)
+        : this.after(() => this.inner.touch(key, seen, lifetime)))
+    } finally {
+      this.tellNear(owned)
+    }
   }
 
   lifetime(key: string): Promise<number | null> {
@@ -149,39 +168,48 @@ export class ReplayingStore implements CacheStore {
   }
 
   async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
+    const owed: Owed = { kind: 'keys', keys: entries.map(({ key }) => key) }
+    this.tellNear(owed)
     try {
       const reply = await this.inner.set(entries, since)
       this.logFailed(entries, reply)
       return reply
     } catch (error) {
-      if (error instanceof CacheUnavailableError) this.enter({ kind: 'keys', keys: entries.map(({ key }) => key) })
+      if (error instanceof CacheUnavailableError) this.enter(owed)
       throw error
+    } finally {
+      this.tellNear(owed)
     }
   }
 
   delete(keys: readonly string[]): Promise<boolean[]> {
-    return this.invalidate(this.inner.delete(keys), { kind: 'keys', keys })
+    return this.invalidate({ kind: 'keys', keys }, () => this.inner.delete(keys))
   }
 
   deletePattern(glob: string): Promise<number> {
-    return this.invalidate(this.inner.deletePattern(glob), { kind: 'pattern', glob })
+    return this.invalidate({ kind: 'pattern', glob }, () => this.inner.deletePattern(glob))
   }
 
   bumpTags(tags: readonly string[], maxTags: number): Promise<void> {
     this.maxTags = maxTags
-    return this.invalidate(this.inner.bumpTags(tags, maxTags), { kind: 'tags', tags })
+    return this.invalidate({ kind: 'tags', tags }, () => this.inner.bumpTags(tags, maxTags))
   }
 
   clear(): Promise<string> {
-    return this.invalidate(this.inner.clear(), { kind: 'clear' })
+    return this.invalidate({ kind: 'clear' }, () => this.inner.clear())
   }
 
   reclaim(generation: string): Promise<number> {
     return this.inner.reclaim(generation)
   }
 
-  placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean> {
-    return this.inner.placeHold(hold, ttlMs, maxTags)
+  async placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean> {
+    this.tellNear({ kind: 'hold', hold })
+    try {
+      return await this.inner.placeHold(hold, ttlMs, maxTags)
+    } finally {
+      this.tellNear({ kind: 'hold', hold })
+    }
   }
 
   renewHold(hold: Hold, ttlMs: number): Promise<boolean> {
@@ -190,7 +218,7 @@ export class ReplayingStore implements CacheStore {
 
   endHold(hold: Hold, maxTags: number): Promise<void> {
     this.maxTags = maxTags
-    return this.invalidate(this.inner.endHold(hold, maxTags), { kind: 'hold', hold })
+    return this.invalidate({ kind: 'hold', hold }, () => this.inner.endHold(hold, maxTags))
   }
 
   finishHolds(holds: readonly StandingHold[], maxTags: number): Promise<void> {
@@ -226,9 +254,10 @@ export class ReplayingStore implements CacheStore {
     return call()
   }
 
-  private async invalidate<T>(answer: Promise<T>, owed: Owed): Promise<T> {
+  private async invalidate<T>(owed: Owed, send: () => Promise<T>): Promise<T> {
+    this.tellNear(owed)
     try {
-      return await answer
+      return await send()
     } catch (error) {
       if (!(error instanceof CacheUnavailableError) || !this.enter(owed)) throw error
       const { message, cause, key } = error
@@ -237,6 +266,26 @@ export class ReplayingStore implements CacheStore {
         ...(cause === undefined ? undefined : { cause }),
         ...(key === undefined ? undefined : { key }),
       })
+    } finally {
+      this.tellNear(owed)
+    }
+  }
+
+  private tellNear(owed: Owed): void {
+    const { near } = this
+    if (near === null) return
+    switch (owed.kind) {
+      case 'clear':
+        return near.wroteAll()
+      case 'tags':
+        return near.wroteClock()
+      case 'keys':
+        return near.wrote(owed.keys)
+      case 'pattern':
+        return near.wroteWhere(globMatcher(owed.glob))
+      case 'hold':
+        near.wrote(owed.hold.keys)
+        near.wroteClock()
     }
   }
 

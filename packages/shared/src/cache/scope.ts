@@ -22,6 +22,8 @@ import { assertTenantId, idFault, type Tenancy } from './tenancy.js'
  * The root is above the scopes: it maps nothing, so handwritten `product:t:42` is the tenant's `product:42`, as the ERP writes it.
  */
 export interface Scope {
+  /** True: every key is stored under its own name, and none is refused for its tenant. */
+  readonly isPlain: boolean
   /** The stored key. @throws InvalidKeyError, TenantKeyError */
   key(key: string): string
   /** The stored tag. @throws InvalidKeyError, TenantKeyError */
@@ -57,8 +59,11 @@ const NONE: readonly string[] = Object.freeze([])
 
 class RootScope implements Scope {
   readonly marks = NONE
+  readonly isPlain: boolean
 
-  constructor(private readonly tenancy: Tenancy) {}
+  constructor(private readonly tenancy: Tenancy) {
+    this.isPlain = !tenancy.required
+  }
 
   key(key: string): string {
     assertKey(key)
@@ -101,6 +106,7 @@ class RootScope implements Scope {
 }
 
 class InnerScope implements Scope {
+  readonly isPlain = false
   readonly marks: readonly string[]
   private readonly inserted: string
 

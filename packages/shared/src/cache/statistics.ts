@@ -17,8 +17,12 @@ export interface GroupStatistics extends HitCounts {
 
 /** What a cache has done in this process since it began or since `resetStatistics()`. */
 export interface CacheStatistics extends GroupStatistics {
-  /** Reads answered by the store. */
+  /** Reads that looked into this process's memory. All zero with `l1: false`. */
+  readonly l1: HitCounts
+  /** Reads that went to the store. */
   readonly l2: HitCounts
+  /** What L1 keeps weighs now, in bytes, as `l1.maxBytes` counts them. */
+  readonly bytes: number
   /** Hits whose lifetime was over: they were served within their grace, and count as hits. */
   readonly stale: number
   /** Calls of `delete`, `invalidateByTag` and `clear` that were acknowledged. */
@@ -35,7 +39,10 @@ export interface CacheStatistics extends GroupStatistics {
 const LISTED_GROUPS = 200
 const KEPT_GROUPS = 1_000
 
-class Counts {
+/** The counters of one key group, for those who count often: {@link Statistics.counts} answers them. */
+export class Counts {
+  /** No longer among the groups that are listed: ask for the group's counters anew. */
+  detached = false
   hits = 0
   misses = 0
   loads = 0
@@ -53,6 +60,9 @@ class Counts {
 
 /** The counters behind `getStatistics()`: plain numbers, read and not emitted. */
 export class Statistics {
+  /** Hits of L1; they are counted by the group's {@link Counts} as well, and here. */
+  nearHits = 0
+  private nearMisses = 0
   private total = new Counts()
   private groups = new Map<string, Counts>()
   private stales = 0
@@ -62,9 +72,15 @@ export class Statistics {
   /** @param onError told of each operation that failed in the store */
   constructor(private readonly onError: (error: CacheUnavailableError) => void = () => undefined) {}
 
+  /** Counts a hit of the store. */
   hit(key: string): void {
     this.total.hits++
-    this.group(key).hits++
+    this.counts(key).hits++
+  }
+
+  /** L1 had not what a read was after. */
+  nearMissed(): void {
+    this.nearMisses++
   }
 
   stale(): void {
@@ -73,17 +89,17 @@ export class Statistics {
 
   missed(key: string): void {
     this.total.misses++
-    this.group(key).misses++
+    this.counts(key).misses++
   }
 
   loaded(key: string): void {
     this.total.loads++
-    this.group(key).loads++
+    this.counts(key).loads++
   }
 
   loadFailed(key: string): void {
     this.total.loadErrors++
-    this.group(key).loadErrors++
+    this.counts(key).loadErrors++
   }
 
   invalidated(): void {
@@ -95,13 +111,16 @@ export class Statistics {
     this.onError(error)
   }
 
-  /** @param pending what the store is still owed */
-  report(pending: number): CacheStatistics {
+  /** @param pending what the store is still owed @param bytes what L1 keeps */
+  report(pending: number, bytes: number): CacheStatistics {
     const busiest = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads).slice(0, LISTED_GROUPS)
-    const { hits, misses } = this.total
+    const { hits, misses, loads, loadErrors } = this.total
+    const all = Object.assign(new Counts(), { hits: hits + this.nearHits, misses, loads, loadErrors })
     return {
-      ...this.total.report(),
+      ...all.report(),
+      l1: { hits: this.nearHits, misses: this.nearMisses },
       l2: { hits, misses },
+      bytes,
       stale: this.stales,
       invalidations: this.invalidations,
       errors: this.errors,
@@ -112,13 +131,17 @@ export class Statistics {
 
   reset(): void {
     this.total = new Counts()
+    for (const counts of this.groups.values()) counts.detached = true
     this.groups = new Map()
+    this.nearHits = 0
+    this.nearMisses = 0
     this.stales = 0
     this.invalidations = 0
     this.errors = 0
   }
 
-  private group(key: string): Counts {
+  /** The counters of a key's group. */
+  counts(key: string): Counts {
     const name = keyGroup(key)
     let counts = this.groups.get(name)
     if (counts === undefined) {
@@ -131,6 +154,7 @@ export class Statistics {
   /** Keys without a `:` are groups of their own, so their number must be bounded: the less busy half goes. */
   private prune(): void {
     const byReads = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads)
+    for (const [, counts] of byReads.slice(KEPT_GROUPS / 2)) counts.detached = true
     this.groups = new Map(byReads.slice(0, KEPT_GROUPS / 2))
   }
 }

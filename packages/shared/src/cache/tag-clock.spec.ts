@@ -36,12 +36,12 @@ function entry(s: number, tagged: string[] = ['x'], other: Partial<StoredEntry> 
 
 /** Takes in a reply asked with `since` and judges an entry that came with it. */
 function judged(stored: StoredEntry, reply: ClockReply, since: Since | null = clock.since): string {
-  return clock.judge('key', stored, clock.apply(reply, since), { epoch: 'epoch', nowMs: 500 })
+  return clock.judge('key', stored, clock.apply(reply, since, clock.sending()), { epoch: 'epoch', nowMs: 500 })
 }
 
 /** A mirror that knows x (unmarked) and y (unmarked) at S = 10. */
 function knowing(): void {
-  clock.apply(base(10), null)
+  clock.apply(base(10), null, clock.sending())
   clock.learn(['x', 'y'], tags(10, [null, null]))
 }
 
@@ -70,7 +70,7 @@ describe('an entry (R5)', () => {
   })
 
   it('is invalid below the floor, for a mark of it may have been dropped', () => {
-    clock.apply(base(10, { f: 5 }), null)
+    clock.apply(base(10, { f: 5 }), null, clock.sending())
     clock.learn(['x'], tags(10, [null], { f: 5 }))
     expect(judged(entry(4), delta(10))).toBe('invalid')
     expect(judged(entry(6), delta(10))).toBe('valid')
@@ -87,7 +87,7 @@ describe('an entry (R5)', () => {
 describe('a delta (R3)', () => {
   it('moves S, and what it does not name has not moved', () => {
     knowing()
-    clock.apply(delta(14, { x: 11 }), clock.since)
+    clock.apply(delta(14, { x: 11 }), clock.since, clock.sending())
     expect(clock.since).toEqual({ g: G, s: 14 })
     expect(judged(entry(10, ['y']), delta(14))).toBe('valid')
     expect(judged(entry(10, ['x']), delta(14))).toBe('invalid')
@@ -100,9 +100,9 @@ describe('a delta (R3)', () => {
     ['without a generation: the clock is lost', delta(null, {}, { g: null })],
   ])('%s voids S and the table', (_, reply) => {
     knowing()
-    clock.apply(reply, clock.since)
+    clock.apply(reply, clock.since, clock.sending())
     expect(clock.since).toBeNull()
-    clock.apply(base(12), null)
+    clock.apply(base(12), null, clock.sending())
     expect(judged(entry(12), delta(12))).toBe('unknown')
   })
 
@@ -115,8 +115,8 @@ describe('a delta (R3)', () => {
   it('handed on late moves S and marks neither back nor past what it has not seen', () => {
     knowing()
     const asked = clock.since
-    clock.apply(delta(14, { x: 13 }), asked)
-    clock.apply(delta(12, { x: 11 }), asked)
+    clock.apply(delta(14, { x: 13 }), asked, clock.sending())
+    clock.apply(delta(12, { x: 11 }), asked, clock.sending())
     expect(clock.since).toEqual({ g: G, s: 14 })
     expect(judged(entry(12), delta(14))).toBe('invalid')
   })
@@ -124,7 +124,7 @@ describe('a delta (R3)', () => {
   it('handed on late judges by the newer table', () => {
     knowing()
     const asked = clock.since
-    clock.apply(delta(14, { x: 13 }), asked)
+    clock.apply(delta(14, { x: 13 }), asked, clock.sending())
     expect(judged(entry(12), delta(12), asked)).toBe('invalid')
     expect(judged(entry(14), delta(12), asked)).toBe('valid')
   })
@@ -139,7 +139,7 @@ describe('a delta (R3)', () => {
   it('asked under another generation is not applied: what it lacks is not in the table', () => {
     knowing()
     const asked = clock.since!
-    clock.apply(base(2, { g: OTHER_G }), null)
+    clock.apply(base(2, { g: OTHER_G }), null, clock.sending())
     clock.learn(['x'], tags(2, [null], { g: OTHER_G }))
     // x is marked at 5; this delta, asked from 10 on, doesn't name it.
     expect(judged(entry(4, ['x'], { g: OTHER_G }), delta(12, {}, { g: OTHER_G }), asked)).toBe('unknown')
@@ -154,7 +154,7 @@ describe('a delta (R3)', () => {
   })
 
   it('without a floor leaves the floor: it lies below what was asked for', () => {
-    clock.apply(base(10, { f: 7 }), null)
+    clock.apply(base(10, { f: 7 }), null, clock.sending())
     clock.learn(['x'], tags(10, [null], { f: 7 }))
     expect(judged(entry(6), delta(12))).toBe('invalid')
   })
@@ -168,7 +168,7 @@ describe('a delta (R3)', () => {
 describe('a base', () => {
   it('begins a table for its generation', () => {
     expect(clock.since).toBeNull()
-    clock.apply(base(10), null)
+    clock.apply(base(10), null, clock.sending())
     expect(clock.since).toEqual({ g: G, s: 10 })
     expect(judged(entry(10), delta(10))).toBe('unknown')
   })
@@ -182,7 +182,7 @@ describe('a base', () => {
 
   it('of another generation replaces everything', () => {
     knowing()
-    clock.apply(base(2, { g: OTHER_G }), null)
+    clock.apply(base(2, { g: OTHER_G }), null, clock.sending())
     expect(clock.since).toEqual({ g: OTHER_G, s: 2 })
     expect(judged(entry(2, ['x'], { g: OTHER_G }), delta(2, {}, { g: OTHER_G }))).toBe('unknown')
   })
@@ -190,7 +190,7 @@ describe('a base', () => {
 
 describe('a look-up (R4)', () => {
   it('enters the table, a tag without a mark as marked at the floor', () => {
-    clock.apply(base(10), null)
+    clock.apply(base(10), null, clock.sending())
     clock.learn(['x', 'y'], tags(12, [11, null], { f: 7 }))
     expect(judged(entry(10, ['x']), delta(12))).toBe('invalid')
     expect(judged(entry(8, ['y']), delta(12))).toBe('valid')
@@ -205,7 +205,7 @@ describe('a look-up (R4)', () => {
   })
 
   it('older than S does not enter', () => {
-    clock.apply(base(10), null)
+    clock.apply(base(10), null, clock.sending())
     clock.learn(['x'], tags(8, [null]))
     expect(judged(entry(10), delta(10))).toBe('unknown')
   })
@@ -236,7 +236,7 @@ describe('a look-up (R4)', () => {
 
 describe('the table', () => {
   it('is bounded, and what it forgot is looked up again', () => {
-    clock.apply(base(10), null)
+    clock.apply(base(10), null, clock.sending())
     const many = Array.from({ length: 150 }, (_, i) => `t${i}`)
     clock.learn(
       many,
@@ -251,8 +251,8 @@ describe('the table', () => {
 
   it('bounded by less than one delta holds, still never shows an older mark', () => {
     clock = new TagClock(2)
-    clock.apply(base(10), null)
-    clock.apply(delta(20, { x: 19, y: 17, z: 15 }), clock.since)
+    clock.apply(base(10), null, clock.sending())
+    clock.apply(delta(20, { x: 19, y: 17, z: 15 }), clock.since, clock.sending())
     expect(judged(entry(16, ['x']), delta(20))).not.toBe('valid')
     expect(judged(entry(16, ['z']), delta(20))).toBe('valid')
   })

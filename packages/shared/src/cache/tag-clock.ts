@@ -17,18 +17,71 @@ export class TagClock {
   private s = 0
   private f = 0
   private readonly marks = new Map<string, number>()
+  /** One line of moments: deltas that were sent, and pushes of the clock. */
+  private moment = 0
+  private lastPush = 0
+  /** When the newest delta was sent that the table has taken in. */
+  private takenIn = 0
+  /** The holds of the delta that was sent last of those that are here. */
+  private held: Held | null = null
+  private heldFrom = 0
+  private changes = 1
 
   /** @param maxTags how many marks are remembered; forgetting one costs a look-up, never a wrong answer. */
   constructor(private readonly maxTags: number) {}
+
+  /** Another number whenever something that an entry may be judged by has changed: what was judged under the same number needs it no more. */
+  get stamp(): number {
+    return this.changes
+  }
+
+  /** R19: a delta is here that was sent after the last push of the clock. */
+  get caughtUp(): boolean {
+    return this.takenIn > this.lastPush
+  }
+
+  /** The clock was written by somebody, or pushes of it may have been lost: the table may lack a mark until a delta sent after this is here. */
+  moved(): void {
+    this.lastPush = ++this.moment
+  }
+
+  /** The moment of the last push, for {@link hasPassed}. */
+  get pushed(): number {
+    return this.lastPush
+  }
+
+  /** Whether a delta sent after this moment has been taken in. */
+  hasPassed(moment: number): boolean {
+    return this.takenIn > moment
+  }
+
+  /** To be drawn when a reading of the clock is handed to the store, and given to {@link apply} with its answer. */
+  sending(): number {
+    return ++this.moment
+  }
 
   /** What to ask the next delta with; null asks for a base. */
   get since(): Since | null {
     return this.g === null ? null : { g: this.g, s: this.s }
   }
 
-  /** Takes in the clock's part of a reply that was asked with `since` (R3), and answers what may be judged by it. */
-  apply(reply: ClockReply, since: Since | null): Reading {
+  /**
+   * Takes in the clock's part of a reply that was asked with `since` (R3), and answers what may be judged by it.
+   * @param sentAt what {@link sending} answered when it was asked
+   */
+  apply(reply: ClockReply, since: Since | null, sentAt: number): Reading {
     const held = heldBy(reply.holds)
+    if (sentAt > this.heldFrom) {
+      if (held !== null || this.held !== null) this.changes++
+      this.held = held
+      this.heldFrom = sentAt
+    }
+    const reading = this.takeIn(reply, since, held)
+    if (reading.tagsKnown && sentAt > this.takenIn) this.takenIn = sentAt
+    return reading
+  }
+
+  private takeIn(reply: ClockReply, since: Since | null, held: Held | null): Reading {
     if (reply.g === null) {
       this.void()
       return { g: null, tagsKnown: false, held }
@@ -50,10 +103,24 @@ export class TagClock {
     // Replies may be handed on out of order. One that is older than S has nothing to add, and must not take a mark back.
     if (reply.s >= this.s) {
       for (let i = 0; i < reply.tags.length; i++) this.mark(reply.tags[i]!, reply.seqs[i]!)
-      if (reply.f !== null && reply.f > this.f) this.f = reply.f
+      if (reply.f !== null && reply.f > this.f) this.raise(reply.f)
       this.s = reply.s
     }
     return { g: reply.g, tagsKnown: true, held }
+  }
+
+  /**
+   * R5 for what L1 keeps, by the table alone: what the store itself would say of generation, floor, marks and holds as of the last delta.
+   * Expiry and epoch are not asked: the first is L1's own, and another epoch empties L1 (R20). `unknown`: ask the store.
+   */
+  judgeKept(entry: Pick<StoredEntry, 'g' | 's' | 'tags'>): 'valid' | 'invalid' | 'unknown' {
+    if (this.g === null) return entry.tags.length === 0 ? 'valid' : 'unknown'
+    if (entry.g !== this.g) return 'invalid'
+    if (entry.tags.length === 0) return 'valid'
+    const { held } = this
+    // Not gone for good: held entries are misses while the hold stands.
+    if (held !== null && held.tags.size > 0 && entry.tags.some((tag) => held.tags.has(tag))) return 'unknown'
+    return this.judgeMarks(entry)
   }
 
   /** Takes in a reading of tags (R4). A tag without a mark may have been dropped, so it counts as marked at that reply's floor. */
@@ -62,7 +129,7 @@ export class TagClock {
     if (reply.g !== this.g) this.adopt(reply.g, reply.s, reply.f)
     else if (reply.s < this.s) return
     for (let i = 0; i < tags.length; i++) this.mark(tags[i]!, reply.seqs[i] ?? reply.f)
-    if (reply.f > this.f) this.f = reply.f
+    if (reply.f > this.f) this.raise(reply.f)
   }
 
   /** R5, by what the last reply established. `unknown`: a tag of it is not in the table, look it up and ask {@link validBy}. */
@@ -73,7 +140,10 @@ export class TagClock {
       return entry.codec === FOREIGN_CODEC ? 'valid' : 'invalid'
     }
     if (entry.tags.length === 0) return 'valid'
-    if (!reading.tagsKnown) return 'unknown'
+    return reading.tagsKnown ? this.judgeMarks(entry) : 'unknown'
+  }
+
+  private judgeMarks(entry: Pick<StoredEntry, 's' | 'tags'>): 'valid' | 'invalid' | 'unknown' {
     if (entry.s < this.f) return 'invalid'
     let known = true
     for (const tag of entry.tags) {
@@ -86,6 +156,7 @@ export class TagClock {
 
   /** Forgets everything: the next reply must be a base. */
   void(): void {
+    this.changes++
     this.g = null
     this.marks.clear()
   }
@@ -94,12 +165,19 @@ export class TagClock {
   private mark(tag: string, seq: number): void {
     const known = this.marks.get(tag)
     if (known !== undefined && known >= seq) return
+    this.changes++
     // The oldest goes first: an LRU would make each hit pay for its order.
     if (known === undefined && this.marks.size >= this.maxTags) this.marks.delete(this.marks.keys().next().value!)
     this.marks.set(tag, seq)
   }
 
+  private raise(f: number): void {
+    this.changes++
+    this.f = f
+  }
+
   private adopt(g: string, s: number, f: number): void {
+    this.changes++
     this.g = g
     this.s = s
     this.f = f

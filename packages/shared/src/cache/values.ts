@@ -1,4 +1,5 @@
 import { type Encoded, type ValueCodec, ValueTooLargeError } from '../kernel/codec/value-codec.js'
+import { deepFreeze } from '../kernel/deep-copy.js'
 import { SerializationError } from '../kernel/errors.js'
 import { defineEvent } from '../kernel/events.js'
 import { keyGroup } from '../kernel/key.js'
@@ -35,6 +36,8 @@ export class Values {
     private readonly codec: ValueCodec,
     private readonly sensitive: SensitiveData,
     private readonly logger: Pick<CacheLogger, 'warn'>,
+    /** With `l1.values: 'frozen'` whatever comes out of the cache is frozen, wherever it was found: a change then fails at once, and not by chance. */
+    private readonly frozen = false,
   ) {}
 
   /**
@@ -59,7 +62,13 @@ export class Values {
   read(key: string, entry: StoredEntry): unknown {
     try {
       const value = this.codec.decode(key, entry.codec, entry.payload)
-      return value instanceof Promise ? value.catch((error: unknown) => this.unreadable(key, error)) : value
+      if (value instanceof Promise) {
+        return value.then(
+          (decoded) => this.handedOut(decoded),
+          (error: unknown) => this.unreadable(key, error),
+        )
+      }
+      return this.handedOut(value)
     } catch (error) {
       return this.unreadable(key, error)
     }
@@ -67,7 +76,12 @@ export class Values {
 
   /** A copy of a value from its encoded form. */
   copy(key: string, { codec, payload }: Encoded): unknown {
-    return this.codec.decode(key, codec, payload)
+    const value = this.codec.decode(key, codec, payload)
+    return value instanceof Promise ? value.then((decoded) => this.handedOut(decoded)) : this.handedOut(value)
+  }
+
+  private handedOut(value: unknown): unknown {
+    return this.frozen ? deepFreeze(value) : value
   }
 
   private encode(key: string, value: unknown): Encoded | null | Promise<Encoded | null> {

@@ -1,31 +1,17 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { ManualPushes } from '../../test/support/manual-pushes.js'
 import { FakeClock } from '../testing/fake-clock.js'
-import type { WakeSource } from './cache-store.js'
 import { Waiters } from './waiters.js'
 
 let clock: FakeClock
-let source: ManualWakes
+let source: ManualPushes
 let waiters: Waiters
 
 beforeEach(() => {
   clock = new FakeClock()
-  source = new ManualWakes()
+  source = new ManualPushes()
   waiters = new Waiters(source, clock)
 })
-
-class ManualWakes implements WakeSource {
-  live = true
-  readonly listeners = new Set<(key: string | null) => void>()
-
-  listen(listener: (key: string | null) => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
-  }
-
-  wake(key: string | null): void {
-    for (const listener of this.listeners) listener(key)
-  }
-}
 
 async function ended(wait: Promise<void>): Promise<boolean> {
   let over = false
@@ -38,22 +24,22 @@ describe('a wait (R10)', () => {
   it('ends with the first wake of its key, and leaves no timer', async () => {
     const wait = waiters.open('k')
     const waiting = wait.atMost(3_000)
-    source.wake('other')
+    source.tell('other')
     expect(await ended(waiting)).toBe(false)
-    source.wake('k')
+    source.tell('k')
     expect(await ended(waiting)).toBe(true)
     expect(clock.pendingTimers).toBe(0)
   })
 
   it('ends at once when the wake came before the waiting, after the opening', async () => {
     const wait = waiters.open('k')
-    source.wake('k')
+    source.tell('k')
     expect(await ended(wait.atMost(3_000))).toBe(true)
     expect(clock.pendingTimers).toBe(0)
   })
 
   it('does not hear what came before it was opened', async () => {
-    source.wake('k')
+    source.tell('k')
     expect(await ended(waiters.open('k').atMost(3_000))).toBe(false)
   })
 
@@ -67,7 +53,7 @@ describe('a wait (R10)', () => {
 
   it('ends with a reset: any key may be meant', async () => {
     const waits = [waiters.open('a').atMost(3_000), waiters.open('b').atMost(3_000)]
-    source.wake(null)
+    source.tell(null)
     expect(await Promise.all(waits.map(ended))).toEqual([true, true])
   })
 
@@ -86,12 +72,12 @@ describe('a wait (R10)', () => {
     first.close()
     const third = waiters.open('k')
     const waiting = [second.atMost(3_000), third.atMost(3_000)]
-    source.wake('k')
+    source.tell('k')
     expect(await Promise.all(waiting.map(ended))).toEqual([true, true])
     second.close()
     third.close()
     const next = waiters.open('k').atMost(3_000)
-    source.wake('k')
+    source.tell('k')
     expect(await ended(next)).toBe(true)
   })
 })
@@ -101,6 +87,6 @@ describe('closing', () => {
     const waiting = waiters.open('k').atMost(3_000)
     waiters.close()
     expect(await ended(waiting)).toBe(true)
-    expect(source.listeners.size).toBe(0)
+    expect(source.listening).toBe(0)
   })
 })

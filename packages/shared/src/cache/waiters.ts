@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.js'
-import type { WakeSource } from './cache-store.js'
+import type { PushSource } from './cache-store.js'
 
 /** How long a waiter sleeps at most while pushes can be missed. */
 const BLIND_LOOK_MS = 50
@@ -15,13 +15,11 @@ export class Waiters {
   private readonly stop: () => void
 
   constructor(
-    private readonly source: WakeSource,
+    private readonly source: PushSource,
     private readonly clock: Clock,
   ) {
-    this.stop = source.listen((key) => {
-      if (key !== null) this.waits.get(key)?.forEach((wait) => wait.wake())
-      else this.wakeAll()
-    })
+    const wake = (key: string): void => this.waits.get(key)?.forEach((wait) => wait.wake())
+    this.stop = source.listen({ invalidate: wake, signalled: wake, reset: () => this.wakeAll() })
   }
 
   open(key: string): Wait {
@@ -53,7 +51,7 @@ class Wait {
 
   constructor(
     private readonly clock: Clock,
-    private readonly source: WakeSource,
+    private readonly source: PushSource,
     readonly close: () => void,
   ) {}
 

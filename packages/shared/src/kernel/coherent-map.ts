@@ -43,11 +43,13 @@ export class CoherentMap<V> {
     })
   }
 
-  /** The value, or undefined when there is none that may be used now. */
-  get(key: string): V | undefined {
+  /**
+   * The value, or undefined when there is none that may be used now.
+   * @param now the clock's monotonic time, from whoever has just looked
+   */
+  get(key: string, now: number = this.clock.mono()): V | undefined {
     const item = this.items.get(key)
     if (item === undefined) return undefined
-    const now = this.clock.mono()
     if (now >= item.expiresAt) {
       this.items.delete(key)
       return undefined
@@ -98,6 +100,16 @@ export class CoherentMap<V> {
     this.items.clear()
     for (const open of this.open.values()) open.dirty = true
     this.open.clear()
+  }
+
+  /** {@link invalidate} of every key, kept or with open tickets, that matches. */
+  invalidateWhere(matches: (key: string) => boolean): void {
+    for (const key of [...this.items.keys(), ...this.open.keys()]) if (matches(key)) this.invalidate(key)
+  }
+
+  /** Drops a value that turned out to be of no use; tickets of its key stay clean, for nothing was written. */
+  drop(key: string): void {
+    this.items.delete(key)
   }
 
   /** Values kept now, usable or not. */

@@ -54,9 +54,10 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.refuseTwin()
     this.options = resolveModuleOptions(options)
     this.logger = new Logger(name === DEFAULT_CONNECTION ? 'RedisCacheModule' : `RedisCacheModule(${name})`)
-    const { connection, keyspace, onFailover } = this.options
+    const { connection, keyspace, onFailover, stalenessMs } = this.options
     if (connection !== undefined) {
-      this.redis = new OnDemandRedis(connection, keyspace, { ...surroundings, onFailover, logger: this.logger })
+      const { logger } = this
+      this.redis = new OnDemandRedis(connection, keyspace, { ...surroundings, onFailover, stalenessMs, logger })
     }
     this.required = this.options.required
     this.presets = this.options.presets

@@ -7,7 +7,8 @@ import { type RedisCacheModuleOptions, resolveModuleOptions } from './module-opt
 describe('the options of the module', () => {
   it('are all optional, and undefined is as good as absent', () => {
     const unset: Record<keyof RedisCacheModuleOptions, undefined> = {
-      ...{ driver: undefined, memory: undefined, keyPrefix: undefined, required: undefined, presets: undefined },
+      ...{ driver: undefined,
+    l1: undefined, memory: undefined, keyPrefix: undefined, required: undefined, presets: undefined },
       ...{ host: undefined, port: undefined, username: undefined, password: undefined, db: undefined, tls: undefined },
       ...{ url: undefined, client: undefined, clientOptions: undefined, commandTimeout: undefined },
       ...{ sentinels: undefined, cluster: undefined, onFailover: undefined, grace: undefined, earlyRefresh: undefined },

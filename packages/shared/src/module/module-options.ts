@@ -41,6 +41,8 @@ export interface ResolvedModuleOptions {
   readonly required: boolean
   readonly onFailover: 'flush' | 'trust'
   readonly cache: CacheOptions
+  /** Undefined: without L1. */
+  readonly stalenessMs: number | undefined
   readonly tenancy: Tenancy
   readonly presets: CachePresets
 }
@@ -74,6 +76,7 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
   if (connection !== undefined) resolveOptions(connection)
   // Refused here, by name, also in an application that puts something else in the cache's place.
   for (const make of [() => new ValueCodec(cache), () => new SensitiveData(cache.sensitive)]) make()
+  const { near, maxTtlMs } = resolveCacheOptions(cache)
   return {
     connection,
     hub: memory,
@@ -81,8 +84,9 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     required,
     onFailover,
     cache,
+    stalenessMs: near?.stalenessMs,
     tenancy: new Tenancy(cache.tenancy),
-    presets: new CachePresets(presets, resolveCacheOptions(cache).maxTtlMs),
+    presets: new CachePresets(presets, maxTtlMs),
   }
 }
 
@@ -108,6 +112,8 @@ const CACHE_OPTIONS = [
   'cacheNull',
   'grace',
   'earlyRefresh',
+  'loadTimeout',
+  'l1',
   'loadConcurrency',
   'serializer',
   'compression',

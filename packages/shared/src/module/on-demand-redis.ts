@@ -1,4 +1,4 @@
-import { RedisWakes } from '../cache/stores/redis-wakes.js'
+import { RedisPushes } from '../cache/stores/redis-pushes.js'
 import { RedisCacheStore } from '../cache/stores/redis.js'
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
@@ -25,6 +25,8 @@ export interface RedisSurroundings {
   readonly logger: RedisLogger
   /** What becomes of the entries of a master that was replaced. @default 'flush' */
   readonly onFailover?: 'flush' | 'trust' | undefined
+  /** How old the proof may be that every push has been seen, ms. @default 2_000 */
+  readonly stalenessMs?: number | undefined
 }
 
 /**
@@ -38,7 +40,7 @@ export class OnDemandRedis {
   readonly connection: RedisConnection
   /** The cache's storage here. */
   readonly store: RedisCacheStore
-  private readonly wakes: RedisWakes
+  private readonly pushes: RedisPushes
   private readonly clock: Clock
   private attempt: Promise<void> | undefined
   private closed = false
@@ -47,14 +49,15 @@ export class OnDemandRedis {
   constructor(
     options: RedisConnectionOptions,
     keyspace: Keyspace,
-    { clock, random, logger, onFailover }: RedisSurroundings,
+    { clock, random, logger, onFailover, stalenessMs }: RedisSurroundings,
   ) {
     this.clock = clock ?? systemClock
     this.connection = new RedisConnection(options, { clock, random, logger })
-    this.wakes = new RedisWakes(this.connection, keyspace, (message) => logger.warn(message), clock, random)
+    const warn = (message: string): void => logger.warn(message)
+    this.pushes = new RedisPushes(this.connection, keyspace, warn, { stalenessMs, clock, random })
     const topology = new WaitingTopology(this.connection, () => this.start())
     const { commandTimeoutMs: deadlineMs } = this.connection
-    this.store = new RedisCacheStore(topology, keyspace, this.wakes, { deadlineMs, onFailover, random, clock })
+    this.store = new RedisCacheStore(topology, keyspace, this.pushes, { deadlineMs, onFailover, random, clock })
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
@@ -77,14 +80,14 @@ export class OnDemandRedis {
 
   async close(): Promise<void> {
     this.closed = true
-    this.wakes.close()
+    this.pushes.close()
     await this.connection.close()
   }
 
   private async open(): Promise<void> {
     await this.connection.connect()
     if (this.closed) return
-    this.wakes.start()
+    this.pushes.start()
     await this.connect()
   }
 }

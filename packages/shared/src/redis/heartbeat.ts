@@ -41,6 +41,25 @@ export class Heartbeat {
     void this.ping()
   }
 
+  /**
+   * A PING beside the heartbeat's, sent now. True: it was answered, so everything acknowledged before this call has been heard. False: an error,
+   * an end, or no answer within `timeoutMs`, half a second at most.
+   */
+  async prove(): Promise<boolean> {
+    const { round, clock } = this
+    const sentAt = clock.mono()
+    const pong = await new Promise<boolean>((resolve) => {
+      const timer = clock.timer(Math.min(this.options.timeoutMs, LONGEST_PROOF_MS), () => resolve(false))
+      void this.pong().then((answer) => {
+        timer.cancel()
+        resolve(answer)
+      })
+    })
+    if (!pong || this.stopped || round !== this.round) return false
+    this.proven = Math.max(this.proven, sentAt)
+    return true
+  }
+
   stop(): void {
     this.stopped = true
     this.proven = -Infinity
@@ -52,13 +71,16 @@ export class Heartbeat {
     const sentAt = this.clock.mono()
     this.waiting = true
     this.timer = this.clock.timer(this.options.timeoutMs, () => this.unanswered())
-    let pong = false
+    this.answered(round, sentAt, await this.pong())
+  }
+
+  private async pong(): Promise<boolean> {
     try {
-      pong = isPong(await this.connection.call('PING', []))
+      return isPong(await this.connection.call('PING', []))
     } catch {
       // An error reply (BUSY, LOADING) is not a PONG and proves nothing; the loss of the connection is reported by the connection.
+      return false
     }
-    this.answered(round, sentAt, pong)
   }
 
   private answered(round: number, sentAt: number, pong: boolean): void {
@@ -69,7 +91,7 @@ export class Heartbeat {
     const waitMs = Math.max(0, sentAt + this.options.everyMs - this.clock.mono())
     this.timer = this.clock.timer(waitMs, () => void this.ping())
     if (!pong) return
-    this.proven = sentAt
+    this.proven = Math.max(this.proven, sentAt)
     this.on.pong()
   }
 
@@ -78,6 +100,9 @@ export class Heartbeat {
     this.timer = this.clock.timer(1, () => this.on.dead())
   }
 }
+
+/** Who asks has another way to an answer. */
+const LONGEST_PROOF_MS = 500
 
 export interface HeartbeatOptions {
   /** From one PING to the next, ms. */

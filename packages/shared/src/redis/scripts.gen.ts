@@ -98,12 +98,12 @@ return redis.call('ZMSCORE', KEYS[1], '#g', '#s', '#f')`,
   /** cache/lua/fill.lua */
   cacheFill: {
     name: 'cacheFill',
-    sha: '00ea065c79a546c41e4d211d81f2623f7ac88f81',
+    sha: 'f8bafa72d45e6830d3b3b7796e7e643748087c28',
     lua: `if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
 end
 local tail = ARGV[3]
-local g, version = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+local g, version = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %S+ (%d+) ')
 local _, last = string.find(tail, '^%d+ %d+ ')
 if version and g == string.sub(ARGV[2], 6, 19) and string.sub(tail, last + 1, last + 2) == '- ' then
   tail = string.sub(tail, 1, last) .. version .. string.sub(tail, last + 2)
@@ -186,13 +186,13 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
   /** cache/lua/set-version.lua */
   cacheSetVersion: {
     name: 'cacheSetVersion',
-    sha: 'c6483e15b1067db7f14d1cd0be62af6faca75518',
+    sha: '3e294bb5475e3ce0e6479a8a160e596ad54d0814',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[1]) then
   return 0
 end
-local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %S+ (%d+) ')
 if there and g >= string.sub(ARGV[2], 6, 19) and (#there > #ARGV[6] or (#there == #ARGV[6] and there > ARGV[6])) then
   return 2
 end

@@ -65,6 +65,11 @@ export class TrackingSession {
     return this.heartbeat.provenUntil
   }
 
+  /** Sends a PING of its own. True: everything that was acknowledged before this call has been reported. */
+  prove(): Promise<boolean> {
+    return this.heartbeat.prove()
+  }
+
   /** A new epoch began: only a PING sent after this counts. */
   renew(): void {
     this.heartbeat.renew()

@@ -1,4 +1,5 @@
 import { Backoff } from '../kernel/backoff.js'
+import { TickBatch } from '../kernel/batch.js'
 import type { Clock } from '../kernel/clock.js'
 import type { InvalidationListener, InvalidationSource } from '../kernel/coherent-map.js'
 import { defineEvent } from '../kernel/events.js'
@@ -26,6 +27,9 @@ export class TrackingSource implements InvalidationSource {
   /** The masters that `tracked` was made for. */
   private followed: readonly TrackedMaster[] = []
   private readonly listeners = new Set<InvalidationListener>()
+  private readonly barriers = new TickBatch<(told: boolean) => void>((asked) => this.prove(asked), {
+    max: Number.POSITIVE_INFINITY,
+  })
   private warned = false
   private started = false
 
@@ -61,6 +65,14 @@ export class TrackingSource implements InvalidationSource {
     return oldest === Infinity ? -Infinity : oldest
   }
 
+  /**
+   * Asks every session whether all has been told (R21). True: every write acknowledged before this call has been reported. False: nobody can
+   * say. Who asks in the same tick shares the question, which is unsent until then.
+   */
+  barrier(): Promise<boolean> {
+    return new Promise((resolve) => this.barriers.add(resolve))
+  }
+
   listen(listener: InvalidationListener): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
@@ -83,6 +95,13 @@ export class TrackingSource implements InvalidationSource {
     for (const { sessions } of this.tracked) sessions.stop()
     this.endEpoch('closed')
     this.listeners.clear()
+  }
+
+  private async prove(asked: readonly ((told: boolean) => void)[]): Promise<void> {
+    const { epoch } = this
+    const proofs = epoch === 0 ? [] : this.tracked.map(({ sessions }) => sessions.current!.prove())
+    const proven = proofs.length > 0 && (await Promise.all(proofs)).every(Boolean)
+    for (const resolve of asked) resolve(proven && this.epoch === epoch)
   }
 
   /** A session for each master that there is now, and none for others. */

@@ -77,12 +77,13 @@ function holdingNothing(mock: RedisCacheService): Methods {
     forTenant: () => mock,
     forUser: () => mock,
     prepare: async () => undefined,
-    getStatistics: () => new Statistics().report(0),
+    getStatistics: () => new Statistics().report(0, 0),
     resetStatistics: () => undefined,
     close: async () => undefined,
   }
 }
 
 function contextOf(key: string): LoadContext {
-  return { key, setTtl: () => undefined, addTags: () => undefined, skip: () => undefined }
+  const { signal } = new AbortController()
+  return { key, signal, setTtl: () => undefined, addTags: () => undefined, skip: () => undefined }
 }

@@ -5,6 +5,7 @@ import { entriesContract } from './cache-store-entries.contract.js'
 import { holdsContract } from './cache-store-holds.contract.js'
 import { patternsContract } from './cache-store-patterns.contract.js'
 import { marksOf, ODD_KEYS, StoreFixture } from './store-fixture.js'
+import { onWake } from '../support/manual-pushes.js'
 
 /** What every store of the cache promises the engine: the port, as one suite. */
 export function cacheStoreContract(name: string, makeBackend: () => Promise<StoreBackend>): void {
@@ -376,9 +377,9 @@ export function cacheStoreContract(name: string, makeBackend: () => Promise<Stor
 
       it('stop when the listener has stopped', async () => {
         const [heard, later]: [unknown[], unknown[]] = [[], []]
-        const stop = other.wakes.listen((key) => heard.push(key))
+        const stop = onWake(other.pushes, (key) => heard.push(key))
         stop()
-        const stopLater = other.wakes.listen((key) => later.push(key))
+        const stopLater = onWake(other.pushes, (key) => later.push(key))
         await stored('k')
         await waitFor('the wake', () => later.includes('k'))
         stopLater()

@@ -10,6 +10,7 @@ import { startRedis } from '../support/redis-server.js'
 import { connected } from '../support/store-backends.js'
 import { topologyOf } from '../support/topology-of.js'
 import { waitFor } from '../support/wait-for.js'
+import { onWake } from '../support/manual-pushes.js'
 
 /** What only a real server shows: scripts it does not know, a pause, a loss, and other clients between two commands. */
 
@@ -77,7 +78,7 @@ describe('a server that does not know the scripts', () => {
     const lease = await granted('k')
     await server.command('SCRIPT', 'FLUSH')
     let leaseAtWake: Promise<unknown> | undefined
-    const stop = store.wakes.listen(() => {
+    const stop = onWake(store.pushes, () => {
       leaseAtWake ??= server.command('EXISTS', keyspace.lease('k'))
     })
     await store.release([lease])
@@ -95,7 +96,7 @@ describe('a delete (R11)', () => {
       entry: await entryOf('k'),
     }
     const between = new SteppingServer(client.connection, async () => void (await store.fill([fill], [])))
-    const slow = new RedisCacheStore(between.topology, keyspace, store.wakes, { deadlineMs: COMMAND_TIMEOUT_MS })
+    const slow = new RedisCacheStore(between.topology, keyspace, store.pushes, { deadlineMs: COMMAND_TIMEOUT_MS })
     await slow.delete(['k'])
     expect(between.steps).toBeGreaterThanOrEqual(2)
     expect((await store.read(['k'], null)).entries).toEqual([null])
@@ -195,7 +196,7 @@ describe('a server that is away', () => {
 
 /** A store of the same prefix on the connection of the test itself. */
 function other(): CacheStore {
-  return new RedisCacheStore(client.connection, keyspace, store.wakes, { deadlineMs: COMMAND_TIMEOUT_MS })
+  return new RedisCacheStore(client.connection, keyspace, store.pushes, { deadlineMs: COMMAND_TIMEOUT_MS })
 }
 
 /** Sends the commands of a list one by one, and lets the test do something after the first. */

@@ -11,6 +11,7 @@ import type {
 } from '../../src/cache/cache-store.js'
 import type { StoreBackend } from '../support/store-backends.js'
 import { waitFor } from '../support/wait-for.js'
+import { onWake } from '../support/manual-pushes.js'
 
 /** What the parts of the store's contract share: for every test two clients of one server, on a prefix of their own. */
 export class StoreFixture {
@@ -85,7 +86,7 @@ export class StoreFixture {
   /** The keys that a store's listener hears of while `work` runs, until `key` is among them. */
   async woken(key: string, work: () => Promise<unknown>): Promise<(string | null)[]> {
     const heard: (string | null)[] = []
-    const stop = this.other.wakes.listen((each) => heard.push(each))
+    const stop = onWake(this.other.pushes, (each) => heard.push(each))
     await work()
     await waitFor(`the wake of ${key}`, () => heard.includes(key))
     stop()

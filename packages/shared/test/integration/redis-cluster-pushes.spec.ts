@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { systemClock } from '../../src/kernel/clock.js'
 import { systemRandom } from '../../src/kernel/random.js'
 import type { RedisConnection } from '../../src/redis/index.js'
@@ -11,6 +11,7 @@ import { connection as connectionOf, reply } from '../support/redis-client.js'
 import { type RedisCluster, startCluster } from '../support/redis-cluster.js'
 import type { RedisServer } from '../support/redis-server.js'
 import { waitFor } from '../support/wait-for.js'
+import { onWake } from '../support/manual-pushes.js'
 
 let cluster: RedisCluster
 const open: (() => unknown)[] = []
@@ -31,21 +32,21 @@ const KEYS = [0, 6_000, 11_000].map((from) => {
   }
 }) as [string, string, string]
 
-async function listening(): Promise<{ connection: RedisConnection; wakes: RedisWakes; heard: (string | null)[] }> {
+async function listening(): Promise<{ connection: RedisConnection; pushes: RedisPushes; heard: (string | null)[] }> {
   const { connection } = connectionOf({ cluster: { nodes: cluster.nodes } })
   open.push(() => connection.close())
   await connection.ready()
-  const wakes = new RedisWakes(connection, new Keyspace('vextrus:'), (message) => {
+  const pushes = new RedisPushes(connection, new Keyspace('vextrus:'), (message) => {
     throw new Error(message)
   })
-  open.push(() => wakes.close())
+  open.push(() => pushes.close())
   const heard: (string | null)[] = []
-  wakes.listen((key) => heard.push(key))
-  wakes.start()
-  expect(wakes.live).toBe(false)
-  await waitFor('the pushes flow', () => wakes.live)
+  onWake(pushes, (key) => heard.push(key))
+  pushes.start()
+  expect(pushes.live).toBe(false)
+  await waitFor('the pushes flow', () => pushes.live)
   heard.length = 0
-  return { connection, wakes, heard }
+  return { connection, pushes, heard }
 }
 
 const write = (connection: RedisConnection, key: string) =>
@@ -64,7 +65,7 @@ it('pushes come from every master', async () => {
 })
 
 it('a slot that moves ends the epoch of pushes, and those of its new master come (R20)', async () => {
-  const { connection, wakes, heard } = await listening()
+  const { connection, pushes, heard } = await listening()
   const key = KEYS[0]
   const slot = slotOf(`vextrus:${key}`)
   await write(connection, key)
@@ -76,7 +77,7 @@ it('a slot that moves ends the epoch of pushes, and those of its new master come
   await waitFor('the push of the key that left', () => heard.includes(key))
   await write(connection, key)
   expect(heard).toContain(null)
-  await waitFor('live again', () => wakes.live)
+  await waitFor('live again', () => pushes.live)
   heard.length = 0
   await write(connection, key)
   await waitFor('the push from there', () => heard.includes(key))
@@ -84,19 +85,19 @@ it('a slot that moves ends the epoch of pushes, and those of its new master come
 })
 
 it('a master that is new is covered before anything is live again, and one that is gone is not missed', async () => {
-  const { connection, wakes, heard } = await listening()
+  const { connection, pushes, heard } = await listening()
   const key = '{fresh}k'
   const slot = slotOf(`vextrus:${key}`)
   const [from, to] = [await cluster.masterOf(slot), await cluster.addMaster()]
   let live: boolean | undefined
   await cluster.migrateSlot(slot, from, to, async (step) => {
     if (step !== 'migrating') return
-    connection.onMoved(() => (live ??= wakes.live))
+    connection.onMoved(() => (live ??= pushes.live))
     await write(connection, key)
   })
   expect(live).toBe(false)
   expect(heard).toContain(null)
-  await waitFor('live with four', () => wakes.live)
+  await waitFor('live with four', () => pushes.live)
   expect(await sessionsAt(to)).toBe(1)
   heard.length = 0
   await write(connection, key)
@@ -105,14 +106,14 @@ it('a master that is new is covered before anything is live again, and one that 
 })
 
 it('while a master is away nothing is live, and pushes of its successor come after', async () => {
-  const { connection, wakes, heard } = await listening()
+  const { connection, pushes, heard } = await listening()
   const key = KEYS[2]
   const old = await cluster.masterOf(`vextrus:${key}`)
   await old.kill()
   open.push(() => old.restart().then(() => cluster.healthy()))
-  await waitFor('it is noticed', () => !wakes.live, 3_000)
+  await waitFor('it is noticed', () => !pushes.live, 3_000)
   await waitFor('it is told', () => heard.includes(null))
-  await waitFor('live again', () => wakes.live, 12_000)
+  await waitFor('live again', () => pushes.live, 12_000)
   heard.length = 0
   await write(connection, key)
   await expect.poll(() => heard, { timeout: 5_000 }).toContain(key)

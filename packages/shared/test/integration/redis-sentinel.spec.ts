@@ -1,7 +1,7 @@
 import { Redis as Redis6 } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { systemClock } from '../../src/kernel/clock.js'
 import { systemRandom } from '../../src/kernel/random.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
@@ -18,6 +18,7 @@ import {
 } from '../support/redis-client.js'
 import { type RedisSentinels, startSentinel } from '../support/redis-sentinel.js'
 import { waitFor } from '../support/wait-for.js'
+import { onWake } from '../support/manual-pushes.js'
 
 const PASSWORD = 'master-word'
 const SENTINEL_PASSWORD = 'sentinel-word'
@@ -117,9 +118,9 @@ describe('by Sentinels', () => {
     })
     open.push(() => client.disconnect())
     const { connection } = await connected({ client })
-    const wakes = await wakesOn(connection)
+    const pushes = await pushesOn(connection)
     const heard: (string | null)[] = []
-    wakes.listen((key) => heard.push(key))
+    onWake(pushes, (key) => heard.push(key))
     await reply(connection, 'vextrus:k', set('vextrus:k', '1'))
     await waitFor('the push', () => heard.includes('k'))
     expect(connection.client).toBe(client)
@@ -136,14 +137,14 @@ describe('by Sentinels', () => {
     client.disconnect()
   })
 
-  async function wakesOn(connection: TestConnection['connection']): Promise<RedisWakes> {
-    const wakes = new RedisWakes(connection, new Keyspace('vextrus:'), (message) => {
+  async function pushesOn(connection: TestConnection['connection']): Promise<RedisPushes> {
+    const pushes = new RedisPushes(connection, new Keyspace('vextrus:'), (message) => {
       throw new Error(message)
     })
-    open.push(() => wakes.close())
-    wakes.start()
-    await waitFor('the pushes flow', () => wakes.live)
-    return wakes
+    open.push(() => pushes.close())
+    pushes.start()
+    await waitFor('the pushes flow', () => pushes.live)
+    return pushes
   }
 
   it('a master that is killed is replaced in seconds', async () => {
@@ -193,9 +194,9 @@ describe('by Sentinels', () => {
 
   it('a failover is survived by data, pushes and subscriptions, under another epoch (R16)', async () => {
     const { connection, logged } = await connected()
-    const wakes = await wakesOn(connection)
+    const pushes = await pushesOn(connection)
     const heard: (string | null)[] = []
-    wakes.listen((key) => heard.push(key))
+    onWake(pushes, (key) => heard.push(key))
     const subscriber = new Subscriber({
       port: connection.door,
       clock: systemClock,
@@ -218,7 +219,7 @@ describe('by Sentinels', () => {
     const after = await answered(connection, 'a', set('a', '2'))
     expect(after.session.epoch).not.toBe(before.session.epoch)
     expect(await master.command('GET', 'a')).toBe('2')
-    await waitFor('the pushes flow again', () => wakes.live)
+    await waitFor('the pushes flow again', () => pushes.live)
     heard.length = 0
     await master.command('SET', 'vextrus:k', '1')
     await waitFor('the push', () => heard.includes('k'))

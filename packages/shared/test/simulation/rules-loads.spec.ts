@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
 import type { RedisCacheService } from '../../src/cache/cache.js'
-import { LEASE_MS } from '../../src/cache/loader.js'
+import { LEASE_MS } from '../../src/cache/lease-upkeep.js'
 import { HeldLoad, idle, MemoryWorld, stateOf } from '../support/memory-world.js'
+import { ManualPushes } from '../support/manual-pushes.js'
 
 describe('a lease (R7)', () => {
   it('is asked for before the loader is called, and its answer waited for', async () => {
@@ -442,7 +443,7 @@ describe('waiting for another process (R10)', () => {
   it('looks again every 50 ms while pushes can be missed', async () => {
     const world = new MemoryWorld()
     const holder = world.process()
-    const waiter = world.process({ wakes: { live: false, listen: () => () => undefined } })
+    const waiter = world.process({ pushes: new ManualPushes(false) })
     const load = new HeldLoad<string>()
     void holder.cache.getOrSet('k', load.load)
     await idle()

@@ -1,4 +1,4 @@
-import type { CacheStore, ClockReply, WakeSource } from '../../src/cache/cache-store.js'
+import type { CacheStore, ClockReply } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import { MemoryHub, type MemorySpace } from '../../src/cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../src/kernel/clock.js'
 import { DeliveryStore, type StoreCall } from '../support/delivery-store.js'
 import { dropEntry, dropLease, loseClock } from '../support/memory-faults.js'
 import { SeededRandom } from '../support/seeded-random.js'
+import { ManualPushes, onWake } from '../support/manual-pushes.js'
 
 /**
  * A small world in which nothing happens but what the seed decides: processes, each with the real engine, talk to one memory server, and
@@ -209,8 +210,9 @@ export class Process {
   unfinished = 0
   readonly died: Promise<void>
   private onTheWay: StoreCall[] = []
+  private readonly pushes = new ManualPushes()
+  /** What is on its way to the listeners of {@link pushes}. */
   private wakes: (string | null)[] = []
-  private listeners = new Set<(key: string | null) => void>()
   private readonly asked = new Map<StoreCall, number | null>()
   private hasDied!: () => void
 
@@ -221,20 +223,13 @@ export class Process {
   ) {
     this.died = new Promise((resolve) => (this.hasDied = resolve))
     const inner: CacheStore = new MemoryCacheStore(hub)
-    inner.wakes.listen((key) => {
+    onWake(inner.pushes, (key) => {
       if (this.isAlive && this.wakes.at(-1) !== key) this.wakes.push(key)
     })
-    const wakes: WakeSource = {
-      live: true,
-      listen: (listener) => {
-        this.listeners.add(listener)
-        return () => void this.listeners.delete(listener)
-      },
-    }
-    const store = new DeliveryStore(inner, (call) => this.send(call), wakes)
+    const store = new DeliveryStore(inner, (call) => this.send(call), this.pushes)
     this.cache = new RedisCacheService(
       store,
-      { defaultTtl: 60, jitter: 0, maxTags: MAX_TAGS },
+      { defaultTtl: 60, jitter: 0, maxTags: MAX_TAGS, l1: false },
       { clock: world.clock, random: world.random },
     )
   }
@@ -301,7 +296,7 @@ export class Process {
 
   private wake(key: string | null): void {
     this.world.note(() => `${this.name} is woken for ${key ?? 'everything'}`)
-    for (const listener of this.listeners) listener(key)
+    this.pushes.tell(key)
   }
 
   private forget(call: StoreCall): void {

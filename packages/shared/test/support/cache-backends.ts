@@ -62,7 +62,7 @@ function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBacken
     async caches(options, surroundings) {
       const prefix = `vextrus${++prefixes}:`
       const [store, second] = [new SwitchedStore(await stores.store(prefix)), await stores.store(prefix)]
-      const settings = { jitter: 0, ...options }
+      const settings = { jitter: 0, l1: false, ...options } as const
       const [one, other] = [store, second].map(
         (each) => new RedisCacheService(each, settings, { ...defaults, ...surroundings }),
       ) as [RedisCacheService, RedisCacheService]
@@ -71,7 +71,7 @@ function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBacken
     },
     async cacheOn(prefix, options, surroundings) {
       const store = await stores.store(prefix)
-      const cache = new RedisCacheService(store, { jitter: 0, ...options }, { ...defaults, ...surroundings })
+      const cache = new RedisCacheService(store, { jitter: 0, l1: false, ...options }, { ...defaults, ...surroundings })
       caches.push(cache)
       return cache
     },

@@ -1,9 +1,9 @@
-import type { CacheStore, WakeSource } from '../../src/cache/cache-store.js'
+import type { CacheStore, PushSource } from '../../src/cache/cache-store.js'
 import { CacheUnavailableError } from '../../src/cache/errors.js'
 import { settled } from './manual-clock.js'
 
 /** An operation of the port, by its name. */
-export type Operation = Exclude<keyof CacheStore, 'wakes' | 'inOrder'>
+export type Operation = Exclude<keyof CacheStore, 'pushes' | 'inOrder'>
 
 /** Hands every call to whoever decides when it arrives at the store and when its reply comes back. */
 export class DeliveryStore implements CacheStore {
@@ -32,7 +32,7 @@ export class DeliveryStore implements CacheStore {
   constructor(
     protected readonly inner: CacheStore,
     private readonly onCall: (call: StoreCall) => void,
-    readonly wakes: WakeSource = inner.wakes,
+    readonly pushes: PushSource = inner.pushes,
   ) {
     this.inOrder = inner.inOrder
   }
@@ -101,8 +101,8 @@ export class HeldStore extends DeliveryStore {
   /** Every call so far, by operation. */
   readonly sent: Operation[] = []
 
-  constructor(inner: CacheStore, wakes?: WakeSource) {
-    super(inner, (call) => this.received(call), wakes)
+  constructor(inner: CacheStore, pushes?: PushSource) {
+    super(inner, (call) => this.received(call), pushes)
   }
 
   /** From now on calls of these operations wait for {@link next}. */

@@ -1,4 +1,4 @@
-import type { CacheStore, ClockReply, WakeSource } from '../../src/cache/cache-store.js'
+import type { CacheStore, ClockReply, PushSource } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheOptions } from '../../src/cache/options.js'
 import { MemoryHub, type MemorySpace } from '../../src/cache/stores/memory-hub.js'
@@ -15,9 +15,9 @@ export class MemoryWorld {
   readonly hub = new MemoryHub({ clock: this.clock, random: this.random })
   readonly space: MemorySpace = this.hub.space('vextrus:')
 
-  process({ wakes, ...options }: CacheOptions & { wakes?: WakeSource } = {}): TestProcess {
-    const store = new HeldStore(new ToldAsOnRedis(this.hub), wakes)
-    const cache = new RedisCacheService(store, { jitter: 0, ...options }, { clock: this.clock, random: this.random })
+  process({ pushes, ...options }: CacheOptions & { pushes?: PushSource } = {}): TestProcess {
+    const store = new HeldStore(new ToldAsOnRedis(this.hub), pushes)
+    const cache = new RedisCacheService(store, { jitter: 0, l1: false, ...options }, { clock: this.clock, random: this.random })
     return { cache, store }
   }
 

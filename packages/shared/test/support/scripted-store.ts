@@ -13,9 +13,10 @@ import type {
   SetReply,
   StandingHold,
   TagReply,
-  WakeSource,
+  PushSource,
 } from '../../src/cache/cache-store.js'
 import { CacheUnavailableError } from '../../src/cache/errors.js'
+import { ManualPushes } from './manual-pushes.js'
 
 /** A store that holds nothing and answers as a test has said; it remembers what it was asked, as text, in order. */
 export class ScriptedStore implements CacheStore {
@@ -30,7 +31,7 @@ export class ScriptedStore implements CacheStore {
   placed = true
   renewed = true
   readonly inOrder = true
-  readonly wakes: WakeSource = { live: true, listen: () => () => undefined }
+  readonly pushes: PushSource = new ManualPushes()
   private readonly clockNow: TagReply = { g: 'g1', s: 0, f: 0, seqs: [] }
   private readonly delta: ClockReply = {
     g: 'g1',

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { CacheStore } from '../../src/cache/cache-store.js'
 import { MemoryHub } from '../../src/cache/stores/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
-import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { RedisCacheStore } from '../../src/cache/stores/redis.js'
 import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
@@ -136,16 +136,16 @@ export async function connected(
 ): Promise<{ store: RedisCacheStore; connection: RedisConnection; close(): Promise<void> }> {
   const connection = new RedisConnection(options, { logger: SILENT })
   await connection.ready()
-  const wakes = new RedisWakes(connection, keyspace, (message) => {
+  const pushes = new RedisPushes(connection, keyspace, (message) => {
     throw new Error(message)
   })
-  wakes.start()
-  await waitFor('the pushes to flow', () => wakes.live)
+  pushes.start()
+  await waitFor('the pushes to flow', () => pushes.live)
   return {
     connection,
-    store: new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
+    store: new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: connection.commandTimeoutMs }),
     async close() {
-      wakes.close()
+      pushes.close()
       await connection.close()
     },
   }

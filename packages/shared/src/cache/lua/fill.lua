@@ -6,7 +6,7 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then
 end
 local tail = ARGV[3]
 -- The version is the seventh word behind the codec, and the generation the first: of another generation it says nothing.
-local g, version = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+local g, version = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %S+ (%d+) ')
 local _, last = string.find(tail, '^%d+ %d+ ')
 if version and g == string.sub(ARGV[2], 6, 19) and string.sub(tail, last + 1, last + 2) == '- ' then
   tail = string.sub(tail, 1, last) .. version .. string.sub(tail, last + 2)

@@ -9,7 +9,7 @@ end
 -- Decimal texts without leading zeros: the longer one is the greater; a double would lose digits. Generations have 14 digits all. An entry of
 -- a later one means that the writer is behind: the clock read beside this tells it so, and it comes again. Of a clock that was lost such an
 -- entry is void: then it is a miss that stays one.
-local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %d+ (%d+) ')
+local g, there = string.match(redis.call('GETRANGE', KEYS[1], 0, 200), '^v1 %a (%d+) %S+ %d+ %d+ %d+ %S+ (%d+) ')
 if there and g >= string.sub(ARGV[2], 6, 19) and (#there > #ARGV[6] or (#there == #ARGV[6] and there > ARGV[6])) then
   return 2
 end

@@ -15,7 +15,11 @@ export class MemoryTagClock {
   /** By owner, kind and name. */
   private readonly members = new Map<string, StandingHold>()
 
-  constructor(private readonly random: RandomSource) {}
+  /** @param onMoved told of every change, as a write of the clock's key is in Redis */
+  constructor(
+    private readonly random: RandomSource,
+    private readonly onMoved: () => void = () => undefined,
+  ) {}
 
   now(): { readonly g: string | null; readonly s: number; readonly f: number } {
     return this.g === null ? { g: null, s: 0, f: 0 } : { g: String(this.g), s: this.s, f: this.f }
@@ -49,6 +53,7 @@ export class MemoryTagClock {
     this.recent = []
     this.forgottenTo = 0
     this.members.clear()
+    this.onMoved()
   }
 
   bump(tags: readonly string[], maxTags: number): void {
@@ -68,11 +73,13 @@ export class MemoryTagClock {
       this.marks.delete(tag)
       this.f = mark
     }
+    this.onMoved()
   }
 
   newGeneration(): string {
     this.create()
     this.g! += 1 + this.random.int(1 << 20)
+    this.onMoved()
     return String(this.g)
   }
 
@@ -87,7 +94,7 @@ export class MemoryTagClock {
     const members = membersOf(hold, endMs)
     const added = [...members.keys()].filter((id) => !this.members.has(id)).length
     if (this.members.size + added > MOST_HOLD_MEMBERS) return false
-    for (const [id, member] of members) this.members.set(id, member)
+    this.setMembers(members)
     return true
   }
 
@@ -95,20 +102,28 @@ export class MemoryTagClock {
   extendHold(hold: Hold, endMs: number): boolean {
     const members = membersOf(hold, endMs)
     if (this.g === null || [...members.keys()].some((id) => !this.members.has(id))) return false
-    for (const [id, member] of members) this.members.set(id, member)
+    this.setMembers(members)
     return true
   }
 
   removeHold(hold: Hold): void {
     for (const id of membersOf(hold, 0).keys()) this.members.delete(id)
+    this.onMoved()
   }
 
   /** Removes those of the members that have expired by now, and answers them. */
   removeExpired(members: readonly StandingHold[], nowMs: number): StandingHold[] {
-    return members.filter((member) => {
+    const removed = members.filter((member) => {
       const standing = this.g === null ? undefined : this.members.get(idOf(member))
       return standing !== undefined && standing.endMs <= nowMs && this.members.delete(idOf(member))
     })
+    if (removed.length > 0) this.onMoved()
+    return removed
+  }
+
+  private setMembers(members: ReadonlyMap<string, StandingHold>): void {
+    for (const [id, member] of members) this.members.set(id, member)
+    this.onMoved()
   }
 }
 

@@ -4,6 +4,7 @@ import { SeededRandom } from '../../../test/support/seeded-random.js'
 import { FakeClock } from '../../testing/fake-clock.js'
 import type { StoredEntry } from '../cache-store.js'
 import { MemoryHub } from './memory-hub.js'
+import { onWake } from '../../../test/support/manual-pushes.js'
 
 function entry(payload: string, hardAt = Number.MAX_SAFE_INTEGER): StoredEntry {
   return {
@@ -116,7 +117,7 @@ describe('listeners of a space', () => {
   it('hear of each key that is stored, and of everything at once when a generation ends', () => {
     const server = space()
     const heard: (string | null)[] = []
-    const stop = server.listen((key) => heard.push(key))
+    const stop = onWake(server, (key) => heard.push(key))
     server.store('a', entry('1'))
     server.clear()
     stop()
@@ -127,11 +128,11 @@ describe('listeners of a space', () => {
   it('may stop listening while they are told', () => {
     const server = space()
     const heard: string[] = []
-    const stop = server.listen(() => {
+    const stop = onWake(server, () => {
       heard.push('first')
       stop()
     })
-    server.listen(() => heard.push('second'))
+    onWake(server, () => heard.push('second'))
     server.signal('a')
     server.signal('a')
     expect(heard).toEqual(['first', 'second', 'second'])

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../../kernel/clock.js'
 import { globMatcher } from '../../kernel/glob.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
-import type { StoredEntry, WakeSource } from '../cache-store.js'
+import type { PushListener, PushSource, StoredEntry } from '../cache-store.js'
 import { MemoryTagClock } from './memory-clock.js'
 
 /** What a {@link MemoryHub} takes. */
@@ -41,14 +41,15 @@ export class MemoryHub {
 }
 
 /** The entries, the leases and the tag clock under one prefix. Every method is one atomic step, as a script is in Redis. */
-export class MemorySpace implements WakeSource {
+export class MemorySpace implements PushSource {
   readonly live = true
+  readonly epoch = 1
   /** A memory server never fails over. */
-  readonly epoch = 'inmemory'
+  readonly serverEpoch = 'inmemory'
   readonly tagClock: MemoryTagClock
   private readonly entries: LRUCache<string, StoredEntry>
   private readonly leases = new Map<string, { value: string; until: number }>()
-  private readonly listeners = new Set<(key: string | null) => void>()
+  private readonly listeners = new Set<PushListener>()
   private readonly startedAt: number
 
   constructor(
@@ -57,7 +58,7 @@ export class MemorySpace implements WakeSource {
     maxBytes: number,
   ) {
     this.startedAt = clock.wall() - clock.mono()
-    this.tagClock = new MemoryTagClock(random)
+    this.tagClock = new MemoryTagClock(random, () => this.tell((listener) => listener.clockMoved?.()))
     this.entries = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (entry) => entry.payload.length + ENTRY_OVERHEAD,
@@ -80,7 +81,7 @@ export class MemorySpace implements WakeSource {
   /** Keeps the object itself: whoever calls may not change it any more. */
   store(key: string, entry: StoredEntry): void {
     this.entries.set(key, entry)
-    this.signal(key)
+    this.changed(key)
   }
 
   remove(key: string): boolean {
@@ -114,7 +115,7 @@ export class MemorySpace implements WakeSource {
   delete(key: string): boolean {
     this.dropLease(key)
     const was = this.remove(key)
-    this.signal(key)
+    this.changed(key)
     return was
   }
 
@@ -137,18 +138,35 @@ export class MemorySpace implements WakeSource {
   /** R2. Answers the new generation. */
   clear(): string {
     const generation = this.tagClock.newGeneration()
-    this.signal(null)
+    this.tell((listener) => listener.reset('cleared'))
     return generation
   }
 
-  /** Tells the waiters of a key; null: all. */
-  signal(key: string | null): void {
-    for (const listener of [...this.listeners]) listener(key)
+  /** Wakes those who wait for a key. */
+  signal(key: string): void {
+    this.tell((listener) => listener.signalled?.(key))
   }
 
-  listen(listener: (key: string | null) => void): () => void {
+  /** Everything has always been told: it is told in the step in which it happens. */
+  validFrom(): number {
+    return Infinity
+  }
+
+  async barrier(): Promise<boolean> {
+    return true
+  }
+
+  listen(listener: PushListener): () => void {
     this.listeners.add(listener)
     return () => void this.listeners.delete(listener)
+  }
+
+  private changed(key: string): void {
+    this.tell((listener) => listener.invalidate(key))
+  }
+
+  private tell(what: (listener: PushListener) => void): void {
+    for (const listener of [...this.listeners]) what(listener)
   }
 }
 

@@ -22,17 +22,17 @@ import { MemoryHub, type MemorySpace } from './memory-hub.js'
 /** The port in process: the same promises, for tests, a laptop, or a program of one process. Every method is one atomic step. */
 export class MemoryCacheStore implements CacheStore {
   readonly inOrder = true
-  readonly wakes: MemorySpace
+  readonly pushes: MemorySpace
   private readonly space: MemorySpace
 
   /** @param hub the memory "server"; caches with the same one share it. @param keyPrefix as the module's, default `vextrus:` */
   constructor(hub: MemoryHub = new MemoryHub(), keyPrefix = 'vextrus:') {
     this.space = hub.space(keyPrefix)
-    this.wakes = this.space
+    this.pushes = this.space
   }
 
   async read(keys: readonly string[], since: number | null): Promise<ReadReply> {
-    const source = { epoch: this.space.epoch, nowMs: this.space.nowMs() }
+    const source = { epoch: this.space.serverEpoch, nowMs: this.space.nowMs() }
     return {
       entries: keys.map((key) => handedOut(this.space.entry(key))),
       sources: keys.map(() => source),
@@ -99,7 +99,7 @@ export class MemoryCacheStore implements CacheStore {
         return 'older'
       }
       this.space.dropLease(entry.key)
-      this.space.store(entry.key, this.stamped(entry, this.space.epoch))
+      this.space.store(entry.key, this.stamped(entry, this.space.serverEpoch))
       return 'stored'
     })
     return { outcomes, clock: this.clockReply(since) }
@@ -176,9 +176,9 @@ export class MemoryCacheStore implements CacheStore {
 
   /** A copy of its own: what the caller does with its Buffer and its list of tags afterwards is no write. */
   private stamped(entry: NewEntry, e: string): StoredEntry {
-    const { g, s, deltaMs, codec, version } = entry
+    const { g, s, deltaMs, nearMs, codec, version } = entry
     const [tags, payload] = [Object.freeze([...entry.tags]), copied(entry.payload)]
-    return Object.freeze({ g, s, e, deltaMs, codec, version, tags, payload, ...this.expiries(entry) })
+    return Object.freeze({ g, s, e, deltaMs, nearMs, codec, version, tags, payload, ...this.expiries(entry) })
   }
 
   private expiries({ ttlMs, graceMs }: Lifetime): { softAt: number; hardAt: number } {

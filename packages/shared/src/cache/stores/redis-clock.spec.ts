@@ -4,9 +4,10 @@ import { topologyOf } from '../../../test/support/topology-of.js'
 import { FakeClock } from '../../testing/fake-clock.js'
 import { Keyspace } from '../../redis/keyspace.js'
 import type { Executed, RedisCommand, Shard, ShardSession, Topology } from '../../redis/topology.js'
-import type { WakeSource } from '../cache-store.js'
+import type { PushSource } from '../cache-store.js'
 import { CacheUnavailableError } from '../errors.js'
 import { RedisCacheStore } from './redis.js'
+import { ManualPushes } from '../../../test/support/manual-pushes.js'
 
 const session = (epoch: string): ShardSession => ({ epoch, runId: epoch })
 const ENTRY = 'v1 j 40000000000000 aaaaaaaa 1900000000000 1900000000000 12 0 - -\n1'
@@ -49,7 +50,7 @@ class Master implements Shard {
   }
 }
 
-const WAKES: WakeSource = { live: true, listen: () => () => undefined }
+const WAKES: PushSource = new ManualPushes()
 
 function storeOn(topology: Topology, onFailover: 'flush' | 'trust'): RedisCacheStore {
   const options = { deadlineMs: 500, random: new SeededRandom(1), clock, onFailover }

@@ -17,8 +17,8 @@ const HOLDS_FROM = 2 ** 40
 const HOLDS_BELOW = `(${2 ** 45}`
 const RANDOM_BOUND = 2 ** 44
 const LARGEST_CLEAR_STEP = 2 ** 20
-/** Life of the marker that `clear` leaves. */
-const CLEAR_MARKER_MS = 60_000
+/** Life of the marker that `clear` leaves. Its end is told like a write of it, and empties L1 once more: so not often. */
+const CLEAR_MARKER_MS = 86_400_000
 
 /**
  * The tag clock on Redis: the commands on its one key, what their replies say, and its move to another master.

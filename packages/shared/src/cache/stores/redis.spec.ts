@@ -4,8 +4,9 @@ import { topologyOf } from '../../../test/support/topology-of.js'
 import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import { Keyspace } from '../../redis/keyspace.js'
 import type { Executed, RedisCommand, RedisReply, Shard, ShardSession } from '../../redis/topology.js'
-import type { StoredEntry, WakeSource } from '../cache-store.js'
+import type { StoredEntry, PushSource } from '../cache-store.js'
 import { RedisCacheStore } from './redis.js'
+import { ManualPushes } from '../../../test/support/manual-pushes.js'
 
 const SESSION: ShardSession = { epoch: 'abcd1234', runId: 'run' }
 
@@ -31,7 +32,7 @@ class FakeShard implements Shard {
   }
 }
 
-const WAKES: WakeSource = { live: true, listen: () => () => undefined }
+const WAKES: PushSource = new ManualPushes()
 
 beforeEach(() => {
   shard = new FakeShard()

@@ -23,7 +23,7 @@ import type {
   StandingHold,
   StoredEntry,
   TagReply,
-  WakeSource,
+  PushSource,
 } from '../cache-store.js'
 import { CacheUnavailableError } from '../errors.js'
 import { holdsReply, memberOf, membersOf, RedisClock, tagReply } from './redis-clock.js'
@@ -66,7 +66,7 @@ export class RedisCacheStore implements CacheStore {
   constructor(
     private readonly topology: Topology,
     private readonly keyspace: Keyspace,
-    readonly wakes: WakeSource,
+    readonly pushes: PushSource,
     { deadlineMs, onFailover = 'flush', random = systemRandom, clock = systemClock }: RedisCacheStoreOptions,
   ) {
     this.trustFailovers = onFailover === 'trust'
@@ -324,10 +324,11 @@ export class RedisCacheStore implements CacheStore {
   }
 
   /** The server's clock is its last `TIME`, which the heartbeat asks for, and the time since; so nearly all readings of a tick are equal. */
-  private sourceOf({ session, shard }: UnitReplies): Source {
+  private sourceOf({ session, shard, redirected }: UnitReplies): Source {
     const epoch = this.trustFailovers ? TRUSTED_EPOCH : session.epoch
     // Without a `TIME` nothing is judged expired; the server itself does not answer what is.
     const nowMs = Math.floor(shard.serverNow() ?? 0)
+    if (redirected) return { epoch, nowMs, redirected }
     const last = this.lastSource
     return last.epoch === epoch && last.nowMs === nowMs ? last : (this.lastSource = { epoch, nowMs })
   }

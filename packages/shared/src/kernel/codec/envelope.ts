@@ -10,8 +10,9 @@ import { isVersionText } from './version.js'
  *
  * F is the codec's character, g the generation (14 digits), e the shard epoch (8 characters), S and H the soft and hard expiry in Redis ms
  * (13 digits: until the year 2286). These have fixed places, so parsing them is slicing, and a script reads them with `string.sub`, which
- * counts from 1: g 6–19, e 21–28, S 30–42, H 44–56, and the rest from 58. Then the tag sequence, the load time in ms, the version (`-`: none)
- * and the tags, joined with `,` (`-`: none), whose odd characters are escaped.
+ * counts from 1: g 6–19, e 21–28, S 30–42, H 44–56, and the rest from 58. Then the tag sequence, the load time in ms – and behind a slash, where
+ * its writer has said so, for how many ms a process may keep the value in its memory –, the version (`-`: none) and the tags, joined with `,`
+ * (`-`: none), whose odd characters are escaped.
  *
  * A codec in lower case has a payload of UTF-8 text, one in upper case a payload of bytes.
  */
@@ -27,6 +28,8 @@ export interface Envelope {
   readonly hardAt: number
   /** How long its load took; 0 for a direct write. */
   readonly deltaMs: number
+  /** For how long a process may keep it in its memory, ms; 0: not at all; undefined: its writer has not said. */
+  readonly nearMs?: number | undefined
   /** One letter: lower case when the payload is text, upper case when it is bytes. */
   readonly codec: string
   /** As `versionText` writes it. */
@@ -56,7 +59,8 @@ export function envelopeParts(entry: UnstampedEnvelope): { head: string; tail: s
     throw new TypeError(`a payload of ${typeof payload === 'string' ? 'text' : 'bytes'} can't have the codec ${codec}`)
   }
   if (entry.version !== null && !isVersionText(entry.version)) throw new TypeError('the version is no version text')
-  const line = `${entry.s} ${Math.round(entry.deltaMs)} ${entry.version ?? '-'} ${tagsText(entry.tags)}\n`
+  const near = entry.nearMs === undefined ? '' : `/${Math.ceil(entry.nearMs)}`
+  const line = `${entry.s} ${Math.round(entry.deltaMs)}${near} ${entry.version ?? '-'} ${tagsText(entry.tags)}\n`
   return { head, tail: typeof payload === 'string' ? line + payload : Buffer.concat([Buffer.from(line), payload]) }
 }
 
@@ -93,15 +97,23 @@ function parseEntry(text: string, bytes: Buffer | null): Envelope | null {
   const versionEnd = text.indexOf(' ', deltaEnd + 1)
   if (versionEnd < 0) return null
   const s = digits(text, REST_AT, sEnd)
-  const deltaMs = digits(text, sEnd + 1, deltaEnd)
-  if (s < 0 || deltaMs < 0) return null
+  if (s < 0) return null
+  let deltaMs = digits(text, sEnd + 1, deltaEnd)
+  let nearMs: number | undefined
+  if (deltaMs < 0) {
+    const slash = text.indexOf('/', sEnd + 1)
+    if (slash < 0 || slash > deltaEnd) return null
+    deltaMs = digits(text, sEnd + 1, slash, SLASH)
+    nearMs = digits(text, slash + 1, deltaEnd)
+    if (deltaMs < 0 || nearMs < 0) return null
+  }
   const end = text.indexOf('\n', versionEnd + 1)
   if (end < 0) return null
   const version = versionOf(text, deltaEnd + 1, versionEnd)
   const tags = tagsOf(text, versionEnd + 1, end)
   if (version === undefined || tags === null) return null
   const payload = bytes ?? text.slice(end + 1)
-  return { g, s, e, softAt, hardAt, deltaMs, codec: text.charAt(CODEC_AT), version, tags, payload }
+  return { g, s, e, softAt, hardAt, deltaMs, nearMs, codec: text.charAt(CODEC_AT), version, tags, payload }
 }
 
 function parseForeign(bytes: Buffer): Envelope | null {
@@ -139,6 +151,7 @@ const HARD_AT = 43
 const REST_AT = 57
 const NEWLINE = 10
 const SPACE = 32
+const SLASH = 47
 const ZERO = 48
 const CAPITAL_A = 65
 const CAPITAL_Z = 90
@@ -147,10 +160,10 @@ const SMALL_F = 102
 const SMALL_V = 118
 const SMALL_Z = 122
 
-/** The decimal number that fills [from, to), followed by a space; -1 for anything else. */
-function digits(text: string, from: number, to: number): number {
+/** The decimal number that fills [from, to), followed by a space, or what else is given; -1 for anything else. */
+function digits(text: string, from: number, to: number, end = SPACE): number {
   const length = to - from
-  if (length < 1 || length > 15 || text.charCodeAt(to) !== SPACE) return -1
+  if (length < 1 || length > 15 || text.charCodeAt(to) !== end) return -1
   let value = 0
   for (let i = from; i < to; i++) {
     const digit = text.charCodeAt(i) - ZERO
@@ -202,6 +215,7 @@ const FOREIGN: Omit<Envelope, 'payload'> = {
   softAt: Infinity,
   hardAt: Infinity,
   deltaMs: 0,
+  nearMs: undefined,
   codec: FOREIGN_CODEC,
   version: null,
   tags: NO_TAGS,

@@ -1,0 +1,113 @@
+import { type Clock, systemClock } from '../../kernel/clock.js'
+import { type RandomSource, systemRandom } from '../../kernel/random.js'
+import type { RedisConnection } from '../../redis/connection.js'
+import type { Keyspace } from '../../redis/keyspace.js'
+import { TrackingSource } from '../../redis/tracking.js'
+import type { PushListener, PushSource } from '../cache-store.js'
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** What {@link RedisPushes} takes beside its connection. */
+export interface RedisPushesOptions {
+  /** How old the proof may be that every push has been seen: a quarter of it, 500 ms at most, is the heartbeat. @default 2_000 ms */
+  readonly stalenessMs?: number | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+}
+
+/**
+ * The pushes of Redis, for the engine: an entry that changed, a wake key that was written, the tag clock, the mark of a `clear()`, or a reset.
+ * It holds the tracking sessions, one a master, on connections of their own.
+ */
+export class RedisPushes implements PushSource {
+  private source: TrackingSource | null = null
+  private stopWatching: () => void = () => undefined
+  private readonly listeners = new Set<PushListener>()
+  private readonly stalenessMs: number
+  private readonly clock: Clock
+  private readonly random: RandomSource
+
+  /** @param warn told once when the server refuses tracking, with what mends it */
+  constructor(
+    private readonly connection: RedisConnection,
+    private readonly keyspace: Keyspace,
+    private readonly warn: (message: string) => void,
+    { stalenessMs = 2_000, clock = systemClock, random = systemRandom }: RedisPushesOptions = {},
+  ) {
+    this.stalenessMs = stalenessMs
+    this.clock = clock
+    this.random = random
+  }
+
+  /** Begins to open the sessions; the connection must have begun to connect. */
+  start(): void {
+    if (this.source !== null) return
+    const source = new TrackingSource(() => this.connection.masters(), {
+      prefixes: this.keyspace.trackedPrefixes,
+      clock: this.clock,
+      random: this.random,
+      stalenessMs: this.stalenessMs,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      name: 'vextrus-tracking',
+      warn: this.warn,
+    })
+    source.listen({ invalidate: (redisKey) => this.pushed(redisKey), reset: (reason) => this.reset(reason) })
+    // R20: another session of the data connection is another epoch of pushes.
+    const stopSessions = this.connection.onSession((session) => {
+      if (session !== undefined) source.reset('data connection')
+    })
+    // R20: so are other masters, and slots on their way.
+    const stopMoves = this.connection.onMoved((reason) => source.reset(reason))
+    this.stopWatching = () => {
+      stopSessions()
+      stopMoves()
+    }
+    source.start()
+    this.source = source
+  }
+
+  get live(): boolean {
+    return this.source?.live ?? false
+  }
+
+  get epoch(): number {
+    return this.source?.epoch ?? 0
+  }
+
+  validFrom(): number {
+    return this.source === null ? -Infinity : this.source.validFrom()
+  }
+
+  async barrier(): Promise<boolean> {
+    return this.source === null ? false : this.source.barrier()
+  }
+
+  listen(listener: PushListener): () => void {
+    this.listeners.add(listener)
+    return () => void this.listeners.delete(listener)
+  }
+
+  close(): void {
+    this.stopWatching()
+    this.source?.close()
+    this.source = null
+  }
+
+  private pushed(redisKey: string): void {
+    const entry = this.keyspace.keyOfEntry(redisKey)
+    if (entry !== undefined) return this.tell((listener) => listener.invalidate(entry))
+    if (redisKey === this.keyspace.tags) return this.tell((listener) => listener.clockMoved?.())
+    // R2: whatever is kept is of before the clear, or may be.
+    if (redisKey === this.keyspace.clearMarker) return this.reset('cleared')
+    const waited = this.keyspace.keyOfWake(redisKey)
+    if (waited !== undefined) this.tell((listener) => listener.signalled?.(waited))
+  }
+
+  private reset(reason: string): void {
+    this.tell((listener) => listener.reset(reason))
+  }
+
+  private tell(what: (listener: PushListener) => void): void {
+    for (const listener of this.listeners) what(listener)
+  }
+}
