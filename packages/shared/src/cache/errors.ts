@@ -23,6 +23,37 @@ export class CacheUnavailableError extends VextrusError {
 }
 
 /**
+ * A caller of `getOrSet` has waited `loadTimeout.hard` for a value: for another process that loads it, for its turn, or for its loader, whose
+ * signal is aborted then. `code` is `LOAD_TIMEOUT`. What the loader answers later is not stored. With a `grace`, callers that have found a
+ * stale value are answered that one instead.
+ */
+export class LoadTimeoutError extends VextrusError {
+  /** @param key the caller's key @param hardMs the `loadTimeout.hard` that is over, ms */
+  constructor(
+    key: string,
+    readonly hardMs: number,
+  ) {
+    super(
+      `'${key}' was not loaded within loadTimeout.hard (${hardMs} ms); make its loader quicker, end it by ctx.signal, raise loadTimeout.hard, or give a grace, so that a stale value can be answered`,
+      { code: 'LOAD_TIMEOUT', key },
+    )
+  }
+}
+
+/**
+ * The cache was closed while a caller of `getOrSet` waited for a value. `code` is `CACHE_CLOSED`. Loads get a second to finish at shutdown;
+ * then the signals of their loaders are aborted with this error, and nothing of them is stored. Nothing is to be mended: the process ends.
+ */
+export class CacheClosedError extends VextrusError {
+  constructor(key?: string) {
+    super(
+      'the cache was closed before the value was loaded; where this happens at shutdown, stop serving requests before closing the application',
+      key === undefined ? { code: 'CACHE_CLOSED' } : { code: 'CACHE_CLOSED', key },
+    )
+  }
+}
+
+/**
  * The `load` of `getOrSetMany` answered something that can't be matched to its items. `code` is `LOADER_RESULT`. Return a `Map` from item
  * to value, or an array as long as the items it was given and in their order.
  */

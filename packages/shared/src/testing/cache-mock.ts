@@ -63,7 +63,7 @@ function holdingNothing(mock: RedisCacheService): Methods {
     setMany: async () => undefined,
     getOrSetMany: async <K, T>(items: readonly K[], { load }: GetOrSetManyOptions<K, T>) => {
       if (items.length === 0) return []
-      const loaded = await load([...items])
+      const loaded = await load([...items], new AbortController())
       return items.map((item, i) => (loaded instanceof Map ? loaded.get(item) : loaded[i]) ?? null)
     },
     invalidateByTag: async () => undefined,

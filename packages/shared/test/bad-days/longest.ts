@@ -1,4 +1,4 @@
-import { LEASE_MS } from '../../src/cache/loader.js'
+import { LEASE_MS } from '../../src/cache/lease-upkeep.js'
 import { COMMAND_TIMEOUT_MS } from './fleet.js'
 
 /** How long a read waits for the invalidations that go before it: `patienceMs` of the replaying store. */

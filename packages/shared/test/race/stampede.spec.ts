@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { LEASE_MS } from '../../src/cache/loader.js'
+import { LEASE_MS } from '../../src/cache/lease-upkeep.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { startWorker, type Worker, WorkerGone } from './fleet.js'
 

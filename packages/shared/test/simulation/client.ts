@@ -1,4 +1,5 @@
-import { CacheUnavailableError } from '../../src/cache/errors.js'
+import { CacheUnavailableError, LoadTimeoutError } from '../../src/cache/errors.js'
+import type { GetOrSetOptions } from '../../src/cache/public-types.js'
 import { GLOBS, MANY_TAGS, type Row, rowOf } from './catalogue.js'
 import type { Model } from './model.js'
 import type { Process, World } from './world.js'
@@ -12,6 +13,8 @@ export interface Habits {
   readonly reliable?: true
   /** Entries are served for a while after their time. */
   readonly grace?: boolean
+  /** Callers give up, because of the time or without a reason, while the loads go on for others. */
+  readonly impatient?: boolean
 }
 
 export type Habit =
@@ -101,8 +104,21 @@ export class Client {
         context.addTags(...row.tags.slice(1))
         return value
       },
-      { tags: row.tags.slice(0, 1), grace: this.grace },
+      { tags: row.tags.slice(0, 1), grace: this.grace, ...this.patience() },
     )
+  }
+
+  private patience(): Pick<GetOrSetOptions<number>, 'loadTimeout' | 'signal'> {
+    const { random } = this.world
+    if (this.habits.impatient !== true) return {}
+    const loadTimeout = random.pick([undefined, { hard: '2s' }, { soft: '200ms', hard: '4s' }])
+    if (random.chance(0.7)) return { loadTimeout }
+    const controller = new AbortController()
+    void this.world.turn(`${this.name} impatient`, 'gives up').then(() => {
+      this.world.count('aborts')
+      controller.abort(new GivenUp())
+    })
+    return { loadTimeout, signal: controller.signal }
   }
 
   private async get(row: Row): Promise<void> {
@@ -239,14 +255,17 @@ class LoadFailed extends Error {}
 
 class WorkFailed extends Error {}
 
-const FAILED = Symbol('failed')
+class GivenUp extends Error {}
 
-/** What a loader threw, and what a store that is away made of a `touch`, is no news. */
+const FAILED = Symbol('failed')
+const EXPECTED = [LoadFailed, GivenUp, LoadTimeoutError, CacheUnavailableError]
+
+/** What a loader threw, what took too long, and what a store that is away made of a `touch`, is no news. */
 async function unlessFailed<T>(work: Promise<T>): Promise<T | typeof FAILED> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof LoadFailed || error instanceof CacheUnavailableError) return FAILED
+    if (EXPECTED.some((kind) => error instanceof kind)) return FAILED
     throw error
   }
 }

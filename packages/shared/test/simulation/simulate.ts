@@ -138,6 +138,15 @@ const THEMES: readonly Theme[] = [
       grace: true,
     }),
   },
+  // Callers that give up, with a stale value or without one, while what they waited for goes on.
+  {
+    faults: { rate: 0.06, timeJumps: true },
+    habits: (random) => ({
+      ...only(random, ['a', 'b', 'e', 'f'], { load: 60, get: 10, delete: 8, tag: 8 }),
+      grace: random.chance(0.6),
+      impatient: true,
+    }),
+  },
   // Versions: whoever is acknowledged stays, while its entry does – so nothing here takes it away.
   {
     faults: { evictions: false, clockLoss: false, timeJumps: false, lostAnswers: false, crashes: false },

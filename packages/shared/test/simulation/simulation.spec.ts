@@ -40,7 +40,7 @@ describe('the engine in a world of late, lost and reordered messages', () => {
   it(
     'has in it all that it is about: the worlds are not empty',
     async () => {
-      const happened = await runs(1, 121, simulate)
+      const happened = await runs(1, 151, simulate)
       const least: Record<string, number> = {
         hits: 500,
         loads: 500,
@@ -65,6 +65,7 @@ describe('the engine in a world of late, lost and reordered messages', () => {
         'commits under a hold': 30,
         'a process dies': 3,
         'stale hits': 3,
+        aborts: 3,
         'the clock is lost': 30,
         'an entry is evicted': 20,
         'a lease is evicted': 20,
