@@ -1,13 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
+import { Burst } from './burst.mjs'
+import { Judge } from './judge.mjs'
 import { Origin } from './origin.mjs'
 import { Reader } from './reader.mjs'
 import { Writer } from './writer.mjs'
 
 /** An operation that takes longer than this will never end. */
 const HANGING_MS = 45_000
-const READING = 0.85
 
-/** One of the concurrent users of a process: it reads and writes in turn and holds the cache to P1 (reader.mjs, writer.mjs). */
+/** One of the concurrent users of a process: it reads, once or in bursts, and writes in turn (reader.mjs, burst.mjs, writer.mjs). */
 export class Actor {
   /**
    * @param {object} surroundings
@@ -15,16 +16,21 @@ export class Actor {
    * @param {import('./database.mjs').Database} surroundings.database
    * @param {import('./seeded.mjs').Seeded} surroundings.random
    * @param {import('./tally.mjs').Tally} surroundings.tally
-   * @param {import('./owed.mjs').Owed} surroundings.owed of the process
+   * @param {import('./own.mjs').Own} surroundings.own of the process
+   * @param {{ stalenessMs: number, values: string }} surroundings.near how the process remembers what it read
    * @param {boolean} surroundings.naive
    * @param {string} surroundings.name for reports
    */
   constructor(surroundings) {
-    const origin = new Origin(surroundings)
+    const judge = new Judge(surroundings)
+    const origin = new Origin({ ...surroundings, judge })
+    const all = { ...surroundings, origin, judge }
     this.surroundings = surroundings
     this.origin = origin
-    this.reader = new Reader({ ...surroundings, origin })
-    this.writer = new Writer({ ...surroundings, origin })
+    this.reader = new Reader(all)
+    this.writer = new Writer(all)
+    // The usual cache-aside has no memory to read from.
+    this.burst = surroundings.naive ? this.reader : new Burst(all)
   }
 
   /** One operation. False: it has not come to an end in time, and the actor with it. */
@@ -32,7 +38,7 @@ export class Actor {
     const { random, tally, name } = this.surroundings
     const patience = new AbortController()
     const over = setTimeout(HANGING_MS, true, { signal: patience.signal }).catch(() => false)
-    const user = random.chance(READING) ? this.reader : this.writer
+    const user = this[random.weighted(USERS)]
     const hangs = await Promise.race([this.#run(user), over])
     patience.abort()
     if (hangs === true)
@@ -51,3 +57,9 @@ export class Actor {
     }
   }
 }
+
+const USERS = /** @type {const} */ ([
+  [75, 'reader'],
+  [10, 'burst'],
+  [15, 'writer'],
+])

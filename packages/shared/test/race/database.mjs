@@ -1,29 +1,46 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
+import { History } from './history.mjs'
 import { machineMs } from './machine-ms.mjs'
 
 /** Longer than any write under a lock takes, also in a process that is stopped for a while. */
 const LOCK_MS = 20_000
 
-const RAISE = `for i = 2, #ARGV, 2 do
+const RAISE = `for i = 3, #ARGV, 2 do
   if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', 'acknowledged', ARGV[i]) or 0) then
     redis.call('HSET', 'acknowledged', ARGV[i], ARGV[i + 1])
+    redis.call('ZADD', 'history:' .. ARGV[i], ARGV[2], ARGV[i + 1])
   end
-  redis.call('HSET', 'acks:' .. ARGV[i], ARGV[i + 1], ARGV[1])
+  redis.call('HSET', 'acks:' .. ARGV[i], ARGV[i + 1], ARGV[1] .. ' ' .. ARGV[2])
 end`
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end`
-/** Commits, and acknowledges with it if no hazard has begun and the hold can't have ended. */
+/**
+ * Commits, and acknowledges with it if no hazard has begun and the hold can't have ended. The writer may be killed or stopped at any moment,
+ * so the server itself says when that was: its own clock, less what the writer says that it is ahead of the machine's monotonic one.
+ */
 const COMMIT_HELD = `local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local at = string.format('%.3f', now - tonumber(ARGV[4]))
 local state = redis.call('HMGET', 'hazards', 'begun', 'open')
-local held = (state[1] or '0') == ARGV[1] and (state[2] or '0') == '0' and time[1] * 1000 + time[2] / 1000 < tonumber(ARGV[2])
+local held = (state[1] or '0') == ARGV[1] and (state[2] or '0') == '0' and now < tonumber(ARGV[2])
 local reply = { held and 1 or 0 }
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local version = redis.call('HINCRBY', 'versions', ARGV[i], 1)
   if held then
     redis.call('HSET', 'acknowledged', ARGV[i], version)
-    redis.call('HSET', 'acks:' .. ARGV[i], version, ARGV[3])
+    redis.call('ZADD', 'history:' .. ARGV[i], at, version)
+    redis.call('HSET', 'acks:' .. ARGV[i], version, ARGV[3] .. ' ' .. at)
   end
   reply[#reply + 1] = version
+end
+return reply`
+/** Of each key the acknowledgements since then, and the last one before, by time. */
+const HISTORY = `local reply = {}
+for i = 2, #ARGV do
+  local key = 'history:' .. ARGV[i]
+  local list = redis.call('ZREVRANGEBYSCORE', key, '(' .. ARGV[1], '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  for _, each in ipairs(redis.call('ZRANGEBYSCORE', key, ARGV[1], '+inf', 'WITHSCORES')) do list[#list + 1] = each end
+  reply[#reply + 1] = list
 end
 return reply`
 
@@ -34,7 +51,8 @@ return reply`
  * It is a Redis server of its own, apart from the cache's. One thread executes its commands one after the other, so it is linearizable, and
  * what one process has acknowledged every other sees from then on.
  *
- * Beside each acknowledged version stands from when to when its invalidation took (machine ms), for the failovers; and in `hazards` how many
+ * Beside each acknowledged version stands from when to when its invalidation took (machine ms), for the failovers; the times at which versions
+ * were acknowledged make the key's history, against which reads from memory are judged; and in `hazards` stands how many
  * faults have begun, and are under way, after which the tag clock may lack a hold that was placed before; and likewise for clears.
  */
 export class Database {
@@ -67,7 +85,9 @@ export class Database {
    */
   async commitHeld(keys, { hazards, placedAt, endsAt }) {
     const begun = hazards.open === 0 ? hazards.begun : -1
-    const [held, ...versions] = await this.redis.eval(COMMIT_HELD, 0, begun, endsAt, span(placedAt), ...keys)
+    // `Date.now()` has lost its fraction: what is acknowledged is so a millisecond late at most, and never early.
+    const ahead = Date.now() - machineMs()
+    const [held, ...versions] = await this.redis.eval(COMMIT_HELD, 0, begun, endsAt, placedAt, ahead, ...keys)
     return { versions, held: held === 1 }
   }
 
@@ -88,7 +108,7 @@ export class Database {
    * @param {number} from machine ms at which it was called
    */
   async acknowledge(keys, versions, from) {
-    await this.redis.eval(RAISE, 0, span(from), ...keys.flatMap((key, i) => [key, versions[i]]))
+    await this.redis.eval(RAISE, 0, from, machineMs(), ...keys.flatMap((key, i) => [key, versions[i]]))
   }
 
   /**
@@ -102,6 +122,17 @@ export class Database {
     const versions = Array.from({ length: Math.min(1_000, demanded - seen) }, (_, i) => String(demanded - i))
     const spans = await this.redis.hmget(`acks:${key}`, ...versions)
     return spans.filter((text) => text !== null).map((text) => text.split(' ').map(Number))
+  }
+
+  /**
+   * When versions of these keys were acknowledged.
+   * @param {readonly string[]} keys
+   * @param {number} since machine ms; and the last one before
+   * @returns {Promise<Map<string, History>>}
+   */
+  async histories(keys, since) {
+    const lists = await this.redis.eval(HISTORY, 0, since, ...keys)
+    return new Map(keys.map((key, i) => [key, new History(lists[i])]))
   }
 
   /** @returns {Promise<Hazards>} */
@@ -159,6 +190,3 @@ export class Database {
 }
 
 /** @typedef {{ begun: number, open: number, clears: number, clearing: number }} Hazards */
-
-/** @param {number} from */
-const span = (from) => `${from} ${machineMs()}`

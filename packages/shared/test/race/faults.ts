@@ -1,15 +1,22 @@
 import { setTimeout } from 'node:timers/promises'
 import type { RedisServer } from '../support/redis-server.js'
-import type { Worker } from './fleet.js'
+import type { SeededRandom } from '../support/seeded-random.js'
+import { type Worker, WorkerGone } from './fleet.js'
 import type { Hazards } from './hazards.js'
 import type { RaceServers } from './servers.js'
 import type { TopologyFault } from './topology-fault.js'
+import type { LineKind, Network } from './network.js'
 import type { Ways } from './ways.js'
 
-/** Longer than a lease lives: what a stopped process wakes up with is no longer its own. */
-const STOPPED_MS = 3_500
 /** Longer than a command is waited for: what was sent arrives after its caller has given it up. */
 const HELD_MS = 700
+/** What a line that is slow adds to each packet, and for how long. */
+const SLOW_MS = 300
+const SLOW_FOR_MS = 3_000
+/** Longer than any `staleness` of the race. */
+const DEAF_MS = 2_500
+/** How long the server has no room. */
+const FULL_MS = 150
 
 /**
  * What befalls the fleet while it races: one fault after the other, in a circle, each on the next process where it is about one. Beside
@@ -37,14 +44,47 @@ export class Faults {
     private readonly hazards: Hazards,
     private readonly worker: (number: number) => Worker | undefined,
     private readonly ways: (number: number) => Ways,
+    private readonly random: SeededRandom,
+    private readonly times: FaultTimes,
   ) {}
 
   /** The next one, of those that befall every topology. */
   async inject(): Promise<void> {
-    const round = Math.floor(this.next / FAULTS.length)
-    const name = FAULTS[this.next++ % FAULTS.length]!
+    const { faults, stoppedMs, blockedMs } = this.times
+    const round = Math.floor(this.next / faults.length)
+    const name = faults[this.next++ % faults.length]!
     const worker = this.worker(round)
     switch (name) {
+      case 'tracking connection cut':
+        this.on(round, 'tracking', (network) => network.cut('tracking'))
+        break
+      case 'tracking connection half-open':
+        this.on(round, 'tracking', (network) => network.lose('tracking'))
+        break
+      case 'tracking connection deaf':
+        this.on(round + 1, 'tracking', (network) => network.lose('tracking', true))
+        break
+      case 'tracking connection held for 2.5 s':
+        this.on(round + 2, 'tracking', (network) => network.holdFor(DEAF_MS, 'tracking'))
+        break
+      case 'tracking connection slow':
+        this.on(round + 1, 'tracking', (network) => network.slow('tracking', SLOW_MS, SLOW_FOR_MS))
+        break
+      case 'data connection slow':
+        this.on(round + 2, 'data', (network) => network.slow('data', SLOW_MS, SLOW_FOR_MS))
+        break
+      case 'data connection half-open':
+        this.on(round + 1, 'data', (network) => network.lose('data'))
+        break
+      case 'event loop blocked':
+        this.block(this.worker(round), blockedMs)
+        break
+      case 'FLUSHALL':
+        await this.hazards.during(() => this.onMasters('FLUSHALL'))
+        break
+      case 'eviction':
+        await this.evict()
+        break
       case 'SIGKILL of a loading process':
         // It ends itself at the start of its next load: at no other place can that be known for certain.
         await worker?.ask('die', { place: 'load' }).catch(() => undefined)
@@ -58,7 +98,7 @@ export class Faults {
         this.worker(round + 1)?.signal('SIGKILL')
         break
       case 'SIGSTOP past the lease':
-        this.stopFor(this.worker(round + 2))
+        this.stopFor(this.worker(round + 1), stoppedMs)
         break
       case 'network held for 700 ms':
         this.ways(round + 1).holdFor(HELD_MS)
@@ -127,17 +167,78 @@ export class Faults {
     await Promise.all(masters.map((server: RedisServer) => server.command(name, ...args).catch(() => undefined)))
   }
 
-  private stopFor(worker: Worker | undefined): void {
+  /** On one of the ways of a process that has such a connection, or on all: then it is of no use that the others are quick. */
+  private on(number: number, kind: LineKind, what: (network: Network) => void): void {
+    const networks = this.ways(number).with(kind)
+    if (networks.length === 0) return
+    for (const network of this.random.float() < 0.5 ? networks : [this.random.pick(networks)]) what(network)
+  }
+
+  /** The server makes room: entries and leases go, long before their time, and it refuses what needs room. The clock stays: it has no TTL. */
+  private async evict(): Promise<void> {
+    const masters = await this.servers.masters()
+    // One that is killed meanwhile forgets it anyway.
+    const set = (...settings: string[]): Promise<unknown> =>
+      Promise.all(masters.map((server) => server.command('CONFIG', 'SET', ...settings).catch(() => undefined)))
+    await set('maxmemory-policy', 'volatile-random', 'maxmemory', '1mb')
+    await setTimeout(FULL_MS)
+    await set('maxmemory', '0', 'maxmemory-policy', 'noeviction')
+  }
+
+  private stopFor(worker: Worker | undefined, ms: number): void {
     if (worker === undefined) return
     worker.signal('SIGSTOP')
-    const woken = setTimeout(STOPPED_MS).then(() => worker.signal('SIGCONT'))
-    this.under.add(woken)
-    void woken.finally(() => this.under.delete(woken))
+    this.goesOn(setTimeout(ms).then(() => worker.signal('SIGCONT')))
+  }
+
+  private block(worker: Worker | undefined, ms: number): void {
+    if (worker === undefined) return
+    const seed = Math.floor(this.random.float() * 2 ** 32)
+    const blocked = worker.ask('block', { ms, seed }).catch((error: unknown) => {
+      if (!(error instanceof WorkerGone)) throw error
+    })
+    this.goesOn(
+      blocked.then(
+        () => undefined,
+        (cause: unknown) => {
+          this.failure = new Error('the event loop was not blocked', { cause })
+        },
+      ),
+    )
+  }
+
+  private goesOn(fault: Promise<void>): void {
+    this.under.add(fault)
+    void fault.finally(() => this.under.delete(fault))
   }
 }
 
-/** In the order in which they come. */
-export const FAULTS = [
+/** Which faults there are, in the order in which they come, and how long those last that are about time. */
+export interface FaultTimes {
+  readonly faults: readonly Fault[]
+  /** Longer than a lease lives, and than any `staleness`: what a stopped process wakes up with is no longer true. */
+  readonly stoppedMs: number
+  readonly blockedMs: number
+}
+
+/** Those that only a process's memory can be wrong about. */
+export const NEAR_FAULTS = [
+  'tracking connection half-open',
+  'event loop blocked',
+  'tracking connection slow',
+  'CLIENT KILL of tracking sessions',
+  'tracking connection deaf',
+  'FLUSHALL',
+  'data connection slow',
+  'tracking connection cut',
+  'SIGSTOP past the lease',
+  'eviction',
+  'tracking connection held for 2.5 s',
+  'data connection half-open',
+] as const
+
+/** The others. */
+const COMMON_FAULTS = [
   'CLIENT KILL of data connections',
   'DEL of the tag clock',
   'network held for 700 ms',
@@ -147,7 +248,10 @@ export const FAULTS = [
   'SIGKILL of a holding process',
   'CLIENT PAUSE 200 ms',
   'network held, then cut',
-  'CLIENT KILL of tracking sessions',
   'SIGKILL',
-  'SIGSTOP past the lease',
 ] as const
+
+export type Fault = (typeof NEAR_FAULTS)[number] | (typeof COMMON_FAULTS)[number]
+
+/** All of them, by turns of one sort and the other. */
+export const FAULTS: readonly Fault[] = NEAR_FAULTS.flatMap((fault, i) => [fault, ...COMMON_FAULTS.slice(i, i + 1)])

@@ -2,12 +2,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Near } from './near.js'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const START_DEADLINE_MS = 30_000
 
-/** The toolkit as it is published, or another build of it. */
-const entry = join(process.env['RACE_DIST'] ?? join(here, '..', '..', 'dist'), 'module', 'cache-entry.js')
+/** The toolkit as it is published. */
+const DIST = join(here, '..', '..', 'dist')
 
 export interface WorkerOptions {
   /** Shown in reports. */
@@ -16,6 +17,10 @@ export interface WorkerOptions {
   readonly mode: 'vextrus' | 'naive'
   /** What the module is given. */
   readonly redis: Readonly<Record<string, unknown>>
+  /** Where the compiled toolkit is. @default its `dist/` */
+  readonly dist?: string | undefined
+  /** The cache's option `l1`. @default what the toolkit does by itself */
+  readonly l1?: Near | undefined
   /** Where versions live; none for a stampede. */
   readonly databasePort?: number | undefined
 }
@@ -36,6 +41,10 @@ export interface Violation {
   readonly key?: string
   readonly demanded?: string
   readonly actor?: string
+  /** How the process remembers. */
+  readonly l1?: Near
+  /** How far the read may be behind what was acknowledged, ms. */
+  readonly allowanceMs?: number
   /** What the process wrote, where it is about that. */
   readonly console?: string
   /** When the read was under way, machine ms. */
@@ -139,6 +148,7 @@ export class WorkerGone extends Error {}
 
 /** Starts a process and waits until its cache is connected. */
 export async function startWorker(options: WorkerOptions, events: WorkerEvents = {}): Promise<Worker> {
+  const entry = join(options.dist ?? process.env['RACE_DIST'] ?? DIST, 'module', 'cache-entry.js')
   if (options.mode === 'vextrus' && !existsSync(entry))
     throw new Error(`The race runs on the compiled toolkit: run \`npm run build\` first (${entry} is missing)`)
   const child = fork(

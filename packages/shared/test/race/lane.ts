@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Counts, startWorker, type Violation, type Worker, WorkerGone, type WorkerOptions } from './fleet.js'
+import { nearOf } from './near.js'
 
 /** Starts that may fail in a run, one after the other: beyond it something is wrong. */
 const MOST_FAILED_STARTS = 50
@@ -19,18 +20,19 @@ export class Lane {
 
   constructor(
     private readonly number: number,
-    private readonly options: Omit<WorkerOptions, 'name'>,
-    private readonly work: { readonly actors: number; readonly seed: number },
+    private readonly options: Omit<WorkerOptions, 'name' | 'l1'>,
+    private readonly work: { readonly actors: number; readonly seed: number; readonly l1: boolean },
     private readonly onViolation: (violation: Violation) => void,
   ) {}
 
   async start(): Promise<void> {
     const generation = this.generation++
     const name = `process ${this.number}.${generation}`
+    const l1 = this.work.l1 && nearOf(this.number, generation)
     const worker = await startWorker(
-      { ...this.options, name },
+      { ...this.options, name, l1 },
       {
-        violation: (violation) => this.onViolation(this.explained(violation)),
+        violation: (violation) => this.onViolation({ ...this.explained(violation), l1 }),
         counts: (counts) => (this.counts[generation] = counts),
       },
     )

@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { partsOf, tagsOf } from './catalogue.mjs'
+import { machineMs } from './machine-ms.mjs'
 
 /** Lifetime of an entry in the race, s. */
 export const TTL_S = 60
@@ -12,9 +13,10 @@ export class Origin {
    * @param {import('./database.mjs').Database} surroundings.database
    * @param {import('./seeded.mjs').Seeded} surroundings.random
    * @param {import('./tally.mjs').Tally} surroundings.tally
+   * @param {import('./judge.mjs').Judge} surroundings.judge
    */
-  constructor({ cache, database, random, tally }) {
-    Object.assign(this, { cache, database, random, tally })
+  constructor({ cache, database, random, tally, judge }) {
+    Object.assign(this, { cache, database, random, tally, judge })
   }
 
   /** Reads the database. The wait after the read is the race: what was read is getting old. @param {string} key */
@@ -51,10 +53,12 @@ export class Origin {
     await (ms === 0 ? setImmediate() : setTimeout(this.random.int(ms)))
   }
 
-  /** A page is made of what the cache says of its parts. */
+  /** A page is made of what the cache says of its parts. Inside a load that is never what the process remembers (R22), so P1 holds. */
   async #loadPage(page) {
     const keys = partsOf(page)
     this.tally.count('nested')
+    const demanded = await this.judge.demands(keys)
+    const from = machineMs()
     const parts = this.random.chance(0.5)
       ? await Promise.all(
           keys.map((key) => this.cache.getOrSet(key, () => this.load(key), { ...this.lifetime(), tags: tagsOf(key) })),
@@ -65,6 +69,8 @@ export class Origin {
           ttl: TTL_S,
           tags: (value) => tagsOf(value.key),
         })
+    for (const [i, key] of keys.entries())
+      await this.judge.judge({ operation: 'inside a load', key, from, until: machineMs() }, parts[i], demanded, 0)
     if (parts.includes(null)) return null
     return this.value(page, Object.assign({}, ...parts.map(({ versions }) => versions)))
   }

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { SeededRandom } from '../support/seeded-random.js'
-import { Faults } from './faults.js'
+import { FAULTS, Faults, type FaultTimes } from './faults.js'
 import type { Violation } from './fleet.js'
 import { Hazards } from './hazards.js'
 import { Lane } from './lane.js'
@@ -13,13 +13,20 @@ import { Ways } from './ways.js'
 export interface RaceOptions {
   readonly seed: number
   readonly mode: 'vextrus' | 'naive'
+  /** Where the compiled toolkit is. @default its `dist/` */
+  readonly dist?: string | undefined
   /** @default 'standalone' */
   readonly topology?: RaceTopology
   /** Ends when the whole fleet has had this many rounds. @default no limit */
   readonly rounds?: number
   /** Ends after this many seconds. @default no limit */
   readonly seconds?: number
-  readonly faults?: boolean
+  /** @default none */
+  readonly faults?: boolean | Partial<FaultTimes>
+  /** Ms between two faults. @default by rounds, so that a slow machine has as many of them */
+  readonly faultEveryMs?: number
+  /** Processes remember what they have read, each in its way (near.ts). False: none does, and every read is held to P1. @default true */
+  readonly l1?: boolean
   /** Doesn't end by its rounds before so many faults of the topology have come to their end. @default 0 */
   readonly topologyFaults?: number
   /** @default 4 */
@@ -34,9 +41,12 @@ export interface RaceOptions {
 
 /** A fault every so many rounds, so that a slow machine has as many of them. */
 const FAULT_EVERY_ROUNDS = 220
-/** One of the topology's, unless the last one is still under way. */
 const TOPOLOGY_FAULT_EVERY_ROUNDS = 300
+/** By time: one of the topology's in place of so many. */
+const TOPOLOGY_FAULT_EVERY = 5
 const LOOK_MS = 50
+const STOPPED_MS = 3_500
+const BLOCKED_MS = 2_500
 const MOST_SHOWN = 20
 /** Kept until it is known which a failover excuses. */
 const MOST_KEPT = 100_000
@@ -78,21 +88,24 @@ class Run {
     databaseServer: RedisServer,
     ways: readonly Ways[],
   ) {
-    const { actors = 16, seed, mode } = options
+    const { actors = 16, seed, mode, dist, l1 = mode === 'vextrus', faults } = options
+    const random = new SeededRandom(seed)
     const lanes = ways.length
     this.lanes = ways.map((own, number) => {
-      const worker = { mode, redis: cacheServers.optionsFor(own), databasePort: databaseServer.port }
-      return new Lane(number, worker, { actors, seed }, (violation) => {
+      const worker = { mode, dist, redis: cacheServers.optionsFor(own), databasePort: databaseServer.port }
+      return new Lane(number, worker, { actors, seed, l1 }, (violation) => {
         if (this.violations.length < MOST_KEPT) this.violations.push(violation)
       })
     })
     this.promotions = new Promotions((until) => databaseServer.command('HSET', 'acknowledged', '#demoting', until))
     this.faults = new Faults(
       cacheServers,
-      cacheServers.faults(this.promotions, new SeededRandom(seed)),
+      cacheServers.faults(this.promotions, random),
       new Hazards(databaseServer),
       (number) => this.lanes[number % lanes]!.worker,
       (number) => ways[number % lanes]!,
+      new SeededRandom(seed + 1),
+      { faults: FAULTS, stoppedMs: STOPPED_MS, blockedMs: BLOCKED_MS, ...(typeof faults === 'object' ? faults : {}) },
     )
   }
 
@@ -127,24 +140,42 @@ class Run {
   private async watch(): Promise<void> {
     const { rounds = Infinity, seconds = Infinity, faults = false, topologyFaults = 0 } = this.options
     const until = performance.now() + seconds * 1_000
-    let due = faults ? FAULT_EVERY_ROUNDS : Infinity
-    let dueOfTopology = faults ? TOPOLOGY_FAULT_EVERY_ROUNDS / 3 : Infinity
+    const pace = this.pace()
     const goesOn = (): boolean => this.rounds < rounds || this.faults.ofTopologyDone < topologyFaults
     try {
       while (!this.stopped && goesOn() && performance.now() < until) {
-        if (this.rounds >= due) {
-          await this.faults.inject()
-          due += FAULT_EVERY_ROUNDS
-        }
-        if (this.rounds >= dueOfTopology) {
-          this.faults.injectOfTopology()
-          dueOfTopology = this.rounds + TOPOLOGY_FAULT_EVERY_ROUNDS
-        }
+        if (faults !== false && pace.isDue()) await this.faults.inject()
+        if (faults !== false && pace.isDueOfTopology()) this.faults.injectOfTopology()
         this.faults.check()
         await setTimeout(LOOK_MS)
       }
     } finally {
       this.stop()
+    }
+  }
+
+  /** When a fault is due, by rounds or by time; and one of the topology, unless the last one is still under way. */
+  private pace(): { isDue(): boolean; isDueOfTopology(): boolean } {
+    const { faultEveryMs } = this.options
+    const by = (every: number, first: number, now: () => number): (() => boolean) => {
+      let due = now() + first
+      return () => {
+        if (now() < due) return false
+        due = now() + every
+        return true
+      }
+    }
+    if (faultEveryMs !== undefined) {
+      const ofTopology = TOPOLOGY_FAULT_EVERY * faultEveryMs
+      return {
+        isDue: by(faultEveryMs, faultEveryMs, () => performance.now()),
+        isDueOfTopology: by(ofTopology, faultEveryMs, () => performance.now()),
+      }
+    }
+    const ofTopology = TOPOLOGY_FAULT_EVERY_ROUNDS
+    return {
+      isDue: by(FAULT_EVERY_ROUNDS, FAULT_EVERY_ROUNDS, () => this.rounds),
+      isDueOfTopology: by(ofTopology, ofTopology / 3, () => this.rounds),
     }
   }
 

@@ -2,14 +2,11 @@ import { COOL, FAMILIES, sourcesOf, tagsOf, VERSIONED } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 import { LoadFailed, TTL_S } from './origin.mjs'
 
-/**
- * Reads in every way that the cache has, and judges what it is answered. It asks for the acknowledged version *before* its read begins; every
- * value must be at least as new. Nothing else has to be compared, so the proof costs one look a read, whatever the number of processes.
- */
+/** Reads in every way that the cache has, asks beforehand what has been acknowledged, and has the answers judged by it. */
 export class Reader {
-  /** @param {any} surroundings those of an actor, and its `origin` */
-  constructor({ cache, database, random, tally, owed, origin, naive, name }) {
-    Object.assign(this, { cache, database, random, tally, owed, origin, naive, name })
+  /** @param {any} surroundings those of an actor, and its `origin` and `judge` */
+  constructor({ cache, random, tally, near, origin, judge }) {
+    Object.assign(this, { cache, random, tally, near, origin, judge })
   }
 
   async round() {
@@ -19,64 +16,31 @@ export class Reader {
     // their leases are not renewed any more, half a minute.
     const choice = operation === 'getOrSetMany' ? VERSIONED.flatMap(asOften) : READABLE.flatMap(asOften)
     const keys = READ_OF_MANY.has(operation) ? random.some(choice, 2 + random.int(5)) : [random.pick(choice)]
-    const sources = [...new Set(keys.flatMap(sourcesOf))]
-    const { versions, demoting } = await this.database.acknowledged(sources)
-    const demanded = new Map(sources.map((source, i) => [source, { version: versions[i], owed: this.owed.of(source) }]))
+    const demanded = await this.judge.demands([...new Set(keys.flatMap(sourcesOf))])
     const from = machineMs()
-    let values
+    let answer
     try {
-      values = await this[operation](keys)
+      answer = await this[operation](keys)
     } catch (error) {
       if (error instanceof LoadFailed) return this.tally.count('loadErrors')
       throw error
     }
     this.tally.count(operation)
-    if (demoting) this.tally.count('readsWhileDemoting')
+    const { values, past = false } = answer
+    const allowanceMs = past ? 0 : this.near.stalenessMs
     for (const [i, key] of keys.entries())
-      await this.#judge({ operation, key, from, until: machineMs() }, values[i], demanded)
+      await this.judge.judge({ operation, key, from, until: machineMs() }, values[i], demanded, allowanceMs)
   }
 
-  /** No value is as good as a miss; a value has to show each of its sources as acknowledged, or newer. */
-  async #judge(read, value, demanded) {
-    if (value === null) return
-    const { key } = read
-    this.tally.count('answers')
-    if (value.key !== key) return this.tally.violation({ ...read, saw: `the value of ${value.key}`, actor: this.name })
-    const stale = sourcesOf(key).filter((source) => {
-      const { version, owed } = demanded.get(source)
-      return !(value.versions[source] >= Math.max(version, owed?.version ?? 0))
-    })
-    if (stale.length === 0) return
-    this.tally.count(`stale ${key.split(':')[0]}`)
-    const show = (of) => stale.map((source) => `${source}@${of(source)}`).join(' ')
-    this.tally.violation({
-      ...read,
-      saw: show((source) => value.versions[source]),
-      demanded: show((source) => {
-        const { version, owed } = demanded.get(source)
-        return owed?.version > version ? `${owed.version} (own, pending)` : version
-      }),
-      actor: this.name,
-      acknowledged: this.naive
-        ? []
-        : await Promise.all(stale.map((source) => this.#spans(source, value, demanded, read))),
-    })
-  }
-
-  /** When that was acknowledged which the value does not show: what was owed to the process itself, from its rejection on. */
-  async #spans(source, value, demanded, { until }) {
-    const { version, owed } = demanded.get(source)
-    const seen = value.versions[source] ?? 0
-    const spans = version > seen ? await this.database.acknowledgements(source, seen, version) : []
-    return owed?.version > seen ? [...spans, [owed.from, until]] : spans
-  }
+  // Each answers its values, and whether they are known to have come past the process's memory.
 
   async get([key]) {
-    return [await this.cache.get(key)]
+    return { values: [await this.cache.get(key)] }
   }
 
   async lookup([key]) {
-    return [(await this.cache.lookup(key)).value]
+    const { value, level } = await this.cache.lookup(key)
+    return { values: [value], past: level !== 'l1' }
   }
 
   async touch([key]) {
@@ -86,38 +50,40 @@ export class Reader {
       if (error?.code !== 'CACHE_UNAVAILABLE') throw error
       this.tally.count('refused')
     }
-    return [null]
+    return { values: [null] }
   }
 
   async getMany(keys) {
-    return this.cache.getMany(keys)
+    return { values: await this.cache.getMany(keys) }
   }
 
   async getOrSet([key]) {
     const tags = tagsOf(key)
-    const { cache, origin } = this
-    const lifetime = origin.lifetime()
-    switch (this.random.int(3)) {
+    const { cache, origin, random } = this
+    const past = random.chance(0.2)
+    const options = { ...origin.lifetime(), ...(past ? { l1: false } : random.chance(0.2) ? { l1: { ttl: 1 } } : {}) }
+    switch (random.int(3)) {
       case 0:
-        return [await cache.getOrSet(key, () => origin.load(key), { ...lifetime, tags })]
+        return { past, values: [await cache.getOrSet(key, () => origin.load(key), { ...options, tags })] }
       case 1:
-        return [await cache.getOrSet(key, () => origin.load(key), { ...lifetime, tags: () => tags })]
+        return { past, values: [await cache.getOrSet(key, () => origin.load(key), { ...options, tags: () => tags })] }
       default:
-        return [await cache.getOrSet(key, (context) => origin.loadWith(context, tags), lifetime)]
+        return { past, values: [await cache.getOrSet(key, (context) => origin.loadWith(context, tags), options)] }
     }
   }
 
   async getOrSetMany(keys) {
     const asMap = this.random.chance(0.5)
-    return this.cache.getOrSetMany(keys, {
+    const values = await this.cache.getOrSetMany(keys, {
       key: (key) => key,
       load: async (missing) => {
-        const values = await Promise.all(missing.map((key) => this.origin.load(key)))
-        return asMap ? new Map(missing.map((key, i) => [key, values[i]])) : values
+        const loaded = await Promise.all(missing.map((key) => this.origin.load(key)))
+        return asMap ? new Map(missing.map((key, i) => [key, loaded[i]])) : loaded
       },
       ...this.origin.lifetime(),
       tags: (value) => tagsOf(value.key),
     })
+    return { values }
   }
 }
 

@@ -25,7 +25,7 @@ export function summary({ topology, seed, seconds, counts, faults, violationCoun
   const faultCount = Object.values(faults).reduce((total, count) => total + count, 0)
   return [
     `${topology}, seed ${seed}: ${seconds.toFixed(1)} s`,
-    `${of('rounds')} rounds, ${of('answers')} answers judged, ${of('loads')} loads, hits ${rate(of('hits'), of('hits') + of('misses'))}`,
+    `${of('rounds')} rounds, ${of('answers')} answers judged, ${of('loads')} loads, hits ${rate(of('hits'), of('hits') + of('misses'))}, in memory ${of('l1Hits')}`,
     `stale ${stale} (${rate(stale, of('answers'))}), violations ${violationCount}`,
     ...(topology === 'standalone'
       ? []
@@ -38,10 +38,13 @@ export function summary({ topology, seed, seconds, counts, faults, violationCoun
   ].join('; ')
 }
 
-/** Counts of many, added up. */
+/** Counts of many, added up, and of those that are a maximum the greatest. */
 export function sum(list: readonly Counts[]): Counts {
   const total: Record<string, number> = {}
   for (const counts of list)
-    for (const [what, count] of Object.entries(counts)) total[what] = (total[what] ?? 0) + count
+    for (const [what, count] of Object.entries(counts)) {
+      const before = total[what] ?? 0
+      total[what] = what.startsWith('max ') ? Math.max(before, count) : before + count
+    }
   return total
 }

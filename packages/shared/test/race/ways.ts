@@ -1,6 +1,6 @@
 import type { RedisServer } from '../support/redis-server.js'
 import { SeededRandom } from '../support/seeded-random.js'
-import { Network } from './network.js'
+import { type LineKind, Network } from './network.js'
 
 /** The networks between one process and each server that it may reach. */
 export class Ways {
@@ -23,16 +23,25 @@ export class Ways {
 
   /** See {@link Network.holdFor}; of all of them. */
   holdFor(ms: number): void {
-    for (const network of this.networks.values()) network.holdFor(ms)
+    for (const network of this.all()) network.holdFor(ms)
   }
 
   /** See {@link Network.cut}; of all of them. */
   cut(): void {
-    for (const network of this.networks.values()) network.cut()
+    for (const network of this.all()) network.cut()
+  }
+
+  /** Those with such connections now. */
+  with(kind: LineKind): Network[] {
+    return this.all().filter((network) => network.has(kind))
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.networks.values()].map((network) => network.stop()))
+    await Promise.all(this.all().map((network) => network.stop()))
+  }
+
+  private all(): Network[] {
+    return [...this.networks.values()]
   }
 }
 

@@ -9,10 +9,15 @@ import { Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import { Actor } from './actor.mjs'
 import { settle, verify } from './at-rest.mjs'
+import { Burst } from './burst.mjs'
 import { FAMILIES } from './catalogue.mjs'
 import { Database } from './database.mjs'
+import { Follower } from './follow.mjs'
+import { Judge } from './judge.mjs'
 import { NaiveCache } from './naive-cache.mjs'
-import { Owed } from './owed.mjs'
+import { machineMs } from './machine-ms.mjs'
+import { Origin, TTL_S } from './origin.mjs'
+import { Own } from './own.mjs'
 import { Seeded } from './seeded.mjs'
 import { stampede } from './stampede.mjs'
 import { Tally } from './tally.mjs'
@@ -24,8 +29,18 @@ const tally = new Tally((event) => process.connected && process.send(event))
 const database = options.databasePort === undefined ? null : new Database(options.databasePort, options.name)
 const isNaive = options.mode === 'naive'
 const { cache, close } = isNaive ? naive() : await vextrus()
-const surroundings = { cache, database, tally, owed: new Owed(cache), naive: isNaive, name: options.name }
+const surroundings = {
+  cache,
+  database,
+  tally,
+  own: new Own(cache),
+  near: nearness(options.l1),
+  naive: isNaive,
+  name: options.name,
+}
 let running = false
+/** @type {Follower} */
+let follower
 
 const tasks = {
   /** Rounds of concurrent actors, until the parent says stop. */
@@ -47,6 +62,12 @@ const tasks = {
   async stop() {
     running = false
   },
+  /** A long calculation: see {@link Burst.afterBlocking}. */
+  async block({ ms, seed }) {
+    const judge = new Judge(surroundings)
+    const all = { ...surroundings, judge, random: new Seeded(seed) }
+    await new Burst({ ...all, origin: new Origin(all) }).afterBlocking(ms)
+  },
   async die({ place }) {
     tally.dying = place
   },
@@ -57,7 +78,19 @@ const tasks = {
     tally.report(cache.getStatistics())
   },
   stampede: (plan) => stampede(cache, plan),
+  follow({ key }) {
+    follower = new Follower(cache, key)
+    return follower.follow()
+  },
+  lastFromMemory: () => follower.lastFromMemory,
+  blockFollower: ({ ms }) => follower.block(ms),
+  stopFollower: () => follower.stop(),
   delete: ({ key }) => cache.delete(key),
+  /** When it had resolved, machine ms. */
+  async set({ key, value }) {
+    await cache.set(key, value, { ttl: TTL_S, onUnavailable: 'throw' })
+    return machineMs()
+  },
   async close() {
     await close()
     database?.close()
@@ -84,7 +117,8 @@ async function vextrus() {
   class Process {}
   // Somebody injects the cache, as in any application: so the module connects at boot.
   const user = { provide: 'user', useFactory: (cache) => cache, inject: [RedisCacheService] }
-  Module({ imports: [RedisCacheModule.forRoot({ ...options.redis, required: true })], providers: [user] })(Process)
+  const redis = { ...options.redis, l1: options.l1, required: true }
+  Module({ imports: [RedisCacheModule.forRoot(redis)], providers: [user] })(Process)
   const app = await NestFactory.createApplicationContext(Process, { logger: ['error', 'warn'], abortOnError: false })
   return { cache: app.get(RedisCacheService), close: () => app.close() }
 }
@@ -92,4 +126,13 @@ async function vextrus() {
 function naive() {
   const cache = new NaiveCache(options.redis.port)
   return { cache, close: () => cache.close() }
+}
+
+/** How far a read may be behind, and how values are handed out, by the `l1` of the options. */
+function nearness(l1) {
+  const isBounded = !isNaive && typeof l1 === 'object'
+  return {
+    stalenessMs: isBounded && l1.staleness !== 'strict' ? l1.staleness : 0,
+    values: isBounded ? l1.values : 'none',
+  }
 }

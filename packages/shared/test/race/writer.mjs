@@ -14,8 +14,8 @@ const ATTEMPT_MS = 25
  */
 export class Writer {
   /** @param {any} surroundings those of an actor, and its `origin` */
-  constructor({ cache, database, random, tally, owed, origin }) {
-    Object.assign(this, { cache, database, random, tally, owed, origin })
+  constructor({ cache, database, random, tally, own, origin }) {
+    Object.assign(this, { cache, database, random, tally, own, origin })
   }
 
   async round() {
@@ -57,7 +57,7 @@ export class Writer {
     await this.database.clearing(async () => {
       await this.#commitThen(keys, () => this.cache.clear())
       // One that was given up may still be repeated.
-      await this.owed.paid()
+      await this.own.paid()
     })
   }
 
@@ -94,7 +94,7 @@ export class Writer {
       ])
       const from = machineMs()
       if ((await this.#tried(how)) || (await this.#persistently(() => this.cache.delete(key))) !== undefined) {
-        await this.database.acknowledge([key], [version], from)
+        await this.#acknowledge([key], [version], from)
       }
     })
     if (!ran) this.tally.count('lockedOut')
@@ -123,10 +123,10 @@ export class Writer {
         this.tally.count('duelsUndecided')
         const deleted = await this.#persistently(() => this.cache.delete(key))
         // A write that failed is deleted once more by the process itself: that must not take the entry from under the next two.
-        await this.owed.paid()
+        await this.own.paid()
         if (deleted === undefined) return
       }
-      await this.database.acknowledge([key], [newer], from)
+      await this.#acknowledge([key], [newer], from)
     })
     if (!ran) this.tally.count('lockedOut')
   }
@@ -159,16 +159,23 @@ export class Writer {
     }
     if (commit === undefined) return true
     tally.count(commit.held ? 'committedUnderHold' : 'committedInDoubt')
+    if (commit.held) this.own.add(keys, commit.versions, placedAt)
     // Its last step may be owed, under a hold that a hazard may have taken away.
-    if (!commit.held && (await this.owed.paid())) await database.acknowledge(keys, commit.versions, placedAt)
+    if (!commit.held && (await this.own.paid())) await this.#acknowledge(keys, commit.versions, placedAt)
     return true
+  }
+
+  /** It has resolved: from now on this process reads what it wrote, from its own memory too (R17), and then so do all others. */
+  async #acknowledge(keys, versions, from) {
+    this.own.add(keys, versions, from)
+    await this.database.acknowledge(keys, versions, from)
   }
 
   async #commitThen(keys, invalidate) {
     const versions = await this.database.commit(keys)
     if (this.random.chance(0.3)) await this.origin.latency()
-    const acknowledged = await this.#persistently(invalidate, (from) => this.owed.add(keys, versions, from))
-    if (acknowledged !== undefined) await this.database.acknowledge(keys, versions, acknowledged)
+    const acknowledged = await this.#persistently(invalidate, (from) => this.own.add(keys, versions, from))
+    if (acknowledged !== undefined) await this.#acknowledge(keys, versions, acknowledged)
   }
 
   /**
@@ -189,7 +196,7 @@ export class Writer {
         this.tally.count('refused')
         if (error.pending) {
           pending(from)
-          if (this.random.chance(0.5) && (await this.owed.paid())) {
+          if (this.random.chance(0.5) && (await this.own.paid())) {
             this.tally.count('replayed')
             return from
           }

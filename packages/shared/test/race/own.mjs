@@ -6,10 +6,12 @@ const LOOK_MS = 10
 const PATIENCE_MS = 30_000
 
 /**
- * What a process still owes to the store (R24): an invalidation that was rejected as pending holds for the process's own reads from then on,
- * and for everybody's once nothing is pending any more.
+ * What a process has invalidated itself, and must therefore never be answered any more, not even from its own memory (R17).
+ *
+ * An invalidation that was rejected as pending (R24) counts: it holds for the process's own reads from then on, and for everybody's once
+ * nothing is pending any more.
  */
-export class Owed {
+export class Own {
   /** The newest such version of each key, and since when, in machine ms. @type {Map<string, { version: number, from: number }>} */
   #newest = new Map()
 
@@ -18,7 +20,7 @@ export class Owed {
     this.cache = cache
   }
 
-  /** @param {readonly string[]} keys @param {readonly number[]} versions @param {number} from machine ms */
+  /** @param {readonly string[]} keys @param {readonly number[]} versions @param {number} from machine ms at which it was called */
   add(keys, versions, from) {
     keys.forEach((key, i) => {
       if (versions[i] > (this.#newest.get(key)?.version ?? 0)) this.#newest.set(key, { version: versions[i], from })
