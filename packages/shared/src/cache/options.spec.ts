@@ -11,13 +11,25 @@ describe('the options of a cache', () => {
       cacheNullMs: null,
       graceMs: 0,
       earlyRefresh: true,
+      loadTimeout: { softMs: null, hardMs: 30_000 },
       loadConcurrency: 100,
       missSample: 0,
       maxTags: 100_000,
+      near: {
+        maxBytes: 64 * 1_024 * 1_024,
+        maxEntries: 50_000,
+        ttlMs: 60_000,
+        values: 'copy',
+        stalenessMs: 2_000,
+        strict: false,
+        auditSample: 0,
+      },
     }
     expect(resolveCacheOptions({})).toEqual(defaults)
     const undefineds = { defaultTtl: undefined, maxTtl: undefined, jitter: undefined, maxTags: undefined }
-    expect(resolveCacheOptions({ ...undefineds, cacheNull: undefined, logMisses: undefined })).toEqual(defaults)
+    expect(resolveCacheOptions({ ...undefineds, cacheNull: undefined, logMisses: undefined, l1: undefined })).toEqual(
+      defaults,
+    )
   })
 
   it('are merged once and frozen', () => {

@@ -7,13 +7,19 @@ import { type RedisCacheModuleOptions, resolveModuleOptions } from './module-opt
 describe('the options of the module', () => {
   it('are all optional, and undefined is as good as absent', () => {
     const unset: Record<keyof RedisCacheModuleOptions, undefined> = {
-      ...{ driver: undefined,
-    l1: undefined, memory: undefined, keyPrefix: undefined, required: undefined, presets: undefined },
+      ...{
+        driver: undefined,
+        l1: undefined,
+        memory: undefined,
+        keyPrefix: undefined,
+        required: undefined,
+        presets: undefined,
+      },
       ...{ host: undefined, port: undefined, username: undefined, password: undefined, db: undefined, tls: undefined },
       ...{ url: undefined, client: undefined, clientOptions: undefined, commandTimeout: undefined },
       ...{ sentinels: undefined, cluster: undefined, onFailover: undefined, grace: undefined, earlyRefresh: undefined },
       ...{ loadConcurrency: undefined, serializer: undefined, compression: undefined, maxValueBytes: undefined },
-      ...{ encryption: undefined, tenancy: undefined, sensitive: undefined },
+      ...{ encryption: undefined, tenancy: undefined, sensitive: undefined, loadTimeout: undefined },
       ...{ defaultTtl: undefined, maxTtl: undefined, jitter: undefined, cacheNull: undefined, logMisses: undefined },
     }
     for (const options of [{}, unset]) {
@@ -45,7 +51,8 @@ describe('the options of the module', () => {
     const cluster = { nodes: [{ host: '127.0.0.1', port: 7_000 }] }
     expect(resolveModuleOptions({ cluster }).connection).toMatchObject({ cluster })
     const cache: RedisCacheModuleOptions = {
-      ...{ grace: '1h', earlyRefresh: false, loadConcurrency: 5, maxValueBytes: 1_000 },
+      ...{ grace: '1h', earlyRefresh: false, loadTimeout: { soft: '1s', hard: '5s' } },
+      ...{ loadConcurrency: 5, maxValueBytes: 1_000 },
       ...{ compression: false, encryption: { keys: [{ id: 'a', secret: 'sixteen characters' }] } },
       ...{ tenancy: { required: true, global: ['currency'] } },
       serializer: 'json',
@@ -79,7 +86,7 @@ describe('the options of the module', () => {
     ['logMisses.sample', { logMisses: { sample: 7 } }],
     ['presets.sessions', { presets: { sessions: 5 } }],
     ['maxTags', { maxTags: 500 }],
-    ['l1', { l1: false }],
+    ['l1', { l1: true }],
     ['lock', { lock: {} }],
     ['earlyRefresh', { earlyRefresh: 'yes' }],
     ['loadConcurrency', { loadConcurrency: 0 }],

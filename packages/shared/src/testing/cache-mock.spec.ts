@@ -64,7 +64,7 @@ describe('the mock of the cache', () => {
   it('has every method of the service, as a mock function of its own', async () => {
     const cache = createCacheMock(vi)
     // TypeScript's `private` is not JavaScript's: these are no part of the service.
-    const inner = ['constructor', 'read', 'storedNames', 'entry', 'write']
+    const inner = ['constructor', 'read', 'look', 'plan', 'refresh', 'storedNames', 'entry', 'write']
     const names = [RedisCacheService.prototype, RedisCache.prototype].flatMap((each) =>
       Object.getOwnPropertyNames(each),
     )
