@@ -594,7 +594,7 @@ export function cacheContract(name: string, makeBackend: () => Promise<CacheBack
         await one.set('n:2', 'two')
         const load = vi.fn(async (missing: number[]) => missing.map((id) => `loaded ${id}`))
         expect(await one.getOrSetMany([3, 2, 1], { key, load })).toEqual(['loaded 3', 'two', 'loaded 1'])
-        expect(load.mock.calls).toEqual([[[3, 1]]])
+        expect(load.mock.calls.map(([missing]) => missing)).toEqual([[3, 1]])
         await Promise.all(['n:3', 'n:1'].map((each) => filled(each)))
         expect(await other.getOrSetMany([1, 2, 3], { key, load })).toEqual(['loaded 1', 'two', 'loaded 3'])
         expect(load).toHaveBeenCalledTimes(1)
@@ -637,7 +637,7 @@ export function cacheContract(name: string, makeBackend: () => Promise<CacheBack
       it('asks once for a key that is there twice', async () => {
         const load = vi.fn(async (missing: number[]) => missing.map(String))
         expect(await one.getOrSetMany([1, 1, 2], { key, load })).toEqual(['1', '1', '2'])
-        expect(load.mock.calls).toEqual([[[1, 2]]])
+        expect(load.mock.calls.map(([missing]) => missing)).toEqual([[1, 2]])
       })
 
       it('of nothing loads nothing', async () => {
