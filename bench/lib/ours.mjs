@@ -4,12 +4,12 @@ import { RedisPushes } from '../../packages/shared/dist/cache/stores/redis-pushe
 import { RedisConnection } from '../../packages/shared/dist/redis/connection.js'
 import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
 
-/** The cache as the Nest module puts it together, tracking session included. */
+/** The cache as the Nest module puts it together, tracking session included, without L1: what the races of the store are about. */
 export async function openCache(port, keyPrefix) {
   return openCacheOn({ host: '127.0.0.1', port }, keyPrefix)
 }
 
-/** @param where options of a `RedisConnection` */
+/** @param where options of a `RedisConnection` @param options of the cache; L1 only where they say so */
 export async function openCacheOn(where, keyPrefix, options = {}) {
   const connection = new RedisConnection({ ...where, commandTimeout: '5s' })
   await connection.ready()
@@ -18,7 +18,7 @@ export async function openCacheOn(where, keyPrefix, options = {}) {
   pushes.start()
   const cache = new RedisCacheService(
     new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: connection.commandTimeoutMs }),
-    options,
+    { l1: false, ...options },
   )
   const close = async () => {
     await cache.close()

@@ -75,9 +75,7 @@ export class EntryReader {
       if (unknown.length === 0) return
       const entries = unknown.map((i) => reply.entries[i]!)
       const valid = await lookUp(this.store, this.clock, entries)
-      unknown.forEach((i, n) =>
-        this.settle(firsts[i]!, entries[n]!, valid[n]!, reply.sources[i]!, reading, tickets[i]),
-      )
+      unknown.forEach((i, n) => this.settle(firsts[i]!, entries[n]!, valid[n]!, reply.sources[i]!, reading, tickets[i]))
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) return requests.forEach((request) => request.fail(error))
       this.onError(error)

@@ -1,15 +1,16 @@
 import type { Clock, Timer } from '../kernel/clock.js'
 import type { Encoded } from '../kernel/codec/value-codec.js'
-import type { CacheStore, HeldLease, Lifetime } from './cache-store.js'
+import type { CacheStore, HeldLease } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import type { Grant, LeaseBatches } from './lease-batches.js'
+import type { Storing } from './load-plan.js'
 import type { Statistics } from './statistics.js'
 
 /** Life of a lease. A process that dies while loading delays the others by this at most. */
 export const LEASE_MS = 3_000
 
 /** What is stored under a lease. */
-export type LoadedEntry = Encoded & Lifetime & { readonly tags: readonly string[] }
+export type LoadedEntry = Encoded & Storing
 
 /** What a process does with the leases that it holds: it renews them, fills and gives them back (R7, R8), off its callers' path. */
 export class LeaseUpkeep {
@@ -58,12 +59,12 @@ export class LeaseUpkeep {
   /** Stores what was loaded. True: it was accepted, and those who came late may have it (R9). @param loadMs how long the loader took */
   fill(
     { lease, g, s, e }: Grant,
-    { codec, payload, ttlMs, graceMs, tags }: LoadedEntry,
+    { codec, payload, ttlMs, graceMs, tags, nearMs }: LoadedEntry,
     loadMs: number,
   ): Promise<boolean> {
     // Early refresh weighs the load's duration: one slow load must not have the entry refreshed all the time (R15).
     const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))
-    const entry = { key: lease.key, g, s, deltaMs, version: null, codec, payload, ttlMs, graceMs, tags }
+    const entry = { key: lease.key, g, s, deltaMs, nearMs, version: null, codec, payload, ttlMs, graceMs, tags }
     const filled = this.leases.fill({ ...lease, e, entry }).then((accepted) => {
       // Should it still come to the store it is refused; without this the others would wait for the lease's end.
       if (accepted === null) this.release(lease)

@@ -36,7 +36,14 @@ export interface LoadPlan {
   /** @param stop ends the load @param stale what the load is to replace */
   newContext(stop: LoadStop, stale: { readonly value: unknown } | undefined): PlanContext
   /** How the loaded value is to be stored; null: not at all. May throw what the user's callbacks throw. */
-  storing(value: unknown, context: PlanContext): (Lifetime & { readonly tags: readonly string[] }) | null
+  storing(value: unknown, context: PlanContext): Storing | null
+}
+
+/** How a loaded value is stored. */
+export interface Storing extends Lifetime {
+  readonly tags: readonly string[]
+  /** For how long a process may keep it in its memory, ms; undefined: as long as it keeps others. */
+  readonly nearMs: number | undefined
 }
 
 /** The loader's context with what was set on it. */

@@ -66,7 +66,8 @@ export function resolveNearOptions(
   if (stalenessMs < LEAST_STALENESS_MS)
     throw new ConfigurationError('l1.staleness', `must be at least ${LEAST_STALENESS_MS} ms, or 'strict'`)
   const auditSample = audit === false ? 0 : audit.sample
-  if (!(auditSample >= 0 && auditSample <= 1)) throw new ConfigurationError('l1.audit.sample', 'must be a number from 0 to 1')
+  if (!(auditSample >= 0 && auditSample <= 1))
+    throw new ConfigurationError('l1.audit.sample', 'must be a number from 0 to 1')
   const ttlMs = ttl === undefined ? Math.min(60_000, maxTtlMs) : ttlToMs(ttl, 'l1.ttl', maxTtlMs)
   return Object.freeze({ maxBytes, maxEntries, ttlMs, values, stalenessMs, strict, auditSample })
 }

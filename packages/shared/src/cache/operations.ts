@@ -91,15 +91,18 @@ export class RedisCache {
    * One load a key runs in the whole fleet; the other callers wait for its value (P3). The first caller gets the loaded value itself, the
    * others a copy each. A `load` that throws is called once and its error reaches everybody who waits; nothing is stored. `null` is not
    * stored unless `cacheNull`. A stale value is answered at once, within its `grace`, and loaded anew behind the callers' backs; where that
-   * load answers what is not stored, the stale value goes, unless it was the loader that said `skip()`. When the store is away, `load` is called, once a key and process at a time, and for at most `loadConcurrency` keys at once.
+   * load answers what is not stored, the stale value goes, unless it was the loader that said `skip()`. When a load fails and a stale value is
+   * at hand, that is answered; `loadTimeout` says how long a caller waits. When the store is away, `load` is called, once a key and process at a time, and for at most `loadConcurrency` keys at once.
    * @param ttl seconds, `'5m'`, or options; the loaded lifetime is shortened at random by up to `jitter`
-   * @throws InvalidKeyError, TenantKeyError, InvalidDurationError, SerializationError, and whatever `load` throws
+   * @throws InvalidKeyError, TenantKeyError, InvalidDurationError, ConfigurationError (loadTimeout), SerializationError, LoadTimeoutError,
+   * CacheClosedError, the reason of `signal`, and whatever `load` throws
    */
   async getOrSet<T>(
     key: string,
     load: (context: LoadContext) => T | Promise<T>,
     ttl?: Ttl | GetOrSetOptions<T>,
   ): Promise<T> {
+    if (typeof ttl === 'object') ttl.signal?.throwIfAborted()
     const { near } = this.engine
     if (near !== null && (typeof ttl !== 'object' || ttl.l1 !== false)) {
       const kept = near.hit(this.scope.isPlain ? key : this.scope.key(key), true)
@@ -144,7 +147,7 @@ export class RedisCache {
   /**
    * {@link getOrSet} of many items, with one call of `load` for all that this process has to load; what another process is loading is
    * waited for afterwards. Answers in the order of `items`; null where `load` had nothing.
-   * @throws InvalidKeyError, TenantKeyError, InvalidDurationError, SerializationError, LoaderResultError, and whatever `load` throws
+   * @throws LoaderResultError, and as {@link getOrSet}
    */
   async getOrSetMany<K, T>(items: readonly K[], options: GetOrSetManyOptions<K, T>): Promise<(T | null)[]> {
     // All of them first: a `key` that throws, or answers what can't be one, must not leave loads behind.
@@ -154,16 +157,18 @@ export class RedisCache {
     const stored = keys.map((key) => this.scope.key(key))
     const many = new ManyLoads(options.load, (loaded, work) => this.engine.loads.runInside(loaded, work))
     const byKey = new Map<string, Promise<T | null>>()
-    const { ttl, tags, cacheNull, grace, l1 } = options
+    const { ttl, tags, cacheNull, grace, l1, loadTimeout, signal } = options
     const answers = keys.map((key, i) => {
       let answer = byKey.get(key)
       if (answer === undefined) {
-        answer = this.getOrSet<T | null>(key, () => many.load(stored[i]!, asked[i]!), {
+        answer = this.getOrSet<T | null>(key, (context) => many.load(stored[i]!, asked[i]!, context), {
           ttl,
           tags,
           cacheNull,
           grace,
           l1,
+          loadTimeout,
+          signal,
         } as GetOrSetOptions<T | null>)
         byKey.set(key, answer)
       }

@@ -188,5 +188,8 @@ function isAlike(one: CopyPlan, other: CopyPlan): boolean {
 }
 
 function areAlike<Place>(one: readonly Part<Place>[], other: readonly Part<Place>[]): boolean {
-  return one.length === other.length && one.every((part, i) => part.at === other[i]!.at && isAlike(part.plan, other[i]!.plan))
+  return (
+    one.length === other.length &&
+    one.every((part, i) => part.at === other[i]!.at && isAlike(part.plan, other[i]!.plan))
+  )
 }
