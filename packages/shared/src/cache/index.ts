@@ -1,8 +1,16 @@
 export { RedisCacheService } from './cache.js'
 export { RedisCache } from './operations.js'
 export type { CacheDependencies, CacheLogger, CacheOptions } from './options.js'
-export type { GetOrSetOptions, LoadContext, Lookup, SetManyEntry, SetManyOptions, SetOptions } from './public-types.js'
-export type { GetOrSetManyOptions } from './many.js'
+export type {
+  GetOrSetOptions,
+  LoadContext,
+  LoadTimeout,
+  Lookup,
+  SetManyEntry,
+  SetManyOptions,
+  SetOptions,
+} from './public-types.js'
+export type { GetOrSetManyOptions, LoadManyContext } from './many.js'
 export type { CacheStatistics, GroupStatistics, HitCounts } from './statistics.js'
 export type { HoldOptions, HoldTargets } from './invalidation-hold.js'
 export { currentTenant, runAsTenant, runGlobal } from './tenancy.js'
@@ -10,7 +18,14 @@ export type { TenancyOptions } from './tenancy.js'
 export type { SensitiveOptions } from './sensitive.js'
 export { cacheNotStored, cacheUnreadable } from './values.js'
 export { cacheRefreshFailed } from './loader.js'
-export { CacheUnavailableError, LoaderResultError, SensitiveDataError, TenantKeyError } from './errors.js'
+export {
+  CacheClosedError,
+  CacheUnavailableError,
+  LoaderResultError,
+  LoadTimeoutError,
+  SensitiveDataError,
+  TenantKeyError,
+} from './errors.js'
 export { ValueTooLargeError } from '../kernel/codec/value-codec.js'
 export type { CompressionOptions, EncryptionOptions, Serializer } from '../kernel/codec/value-codec.js'
 export { escapeGlob } from '../kernel/key.js'

@@ -86,6 +86,14 @@ export async function stateOf<T>(promise: Promise<T>): Promise<{ value: T } | { 
   return state
 }
 
+/** What a promise is rejected with, listened for from now on; undefined when it is not. */
+export function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
 /** The memory store, whose deltas name `#f` only when it lies in the range asked for, as those of Redis do. */
 class ToldAsOnRedis extends MemoryCacheStore {
   override async read(...args: Parameters<CacheStore['read']>): ReturnType<CacheStore['read']> {
