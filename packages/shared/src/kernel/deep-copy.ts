@@ -21,9 +21,13 @@ interface Part<Place> {
 
 const AS_IT_IS = { kind: 'as-it-is' } as const
 
-/** The plan for a value; null: it holds something that is neither plain data nor a Date, Map, Set, Buffer or Uint8Array, or itself. */
+/**
+ * The plan for a value; null: a copy would not be the same. It holds something that is neither plain data nor a Date, Map, Set, Buffer or
+ * Uint8Array; a field that is no plain one (a getter, a symbol's, a hidden one); an array with gaps or fields of its own; or one object in two
+ * places, itself among them.
+ */
 export function copyPlan(value: unknown): CopyPlan | null {
-  return planOf(value, 0)
+  return planOf(value, 0, new Set())
 }
 
 /** A copy by the plan of this very value. */
@@ -62,13 +66,22 @@ export function canFreeze(plan: CopyPlan): boolean {
   }
 }
 
-/** Freezes objects and arrays, and all below them that can be frozen. Answers the value itself. */
+/** Freezes objects and arrays, and all below them that can be frozen, however deep. Answers the value itself. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  if (value instanceof Map) for (const [key, each] of value) (deepFreeze(key), deepFreeze(each))
-  else if (value instanceof Set) for (const each of value) deepFreeze(each)
-  else for (const each of Object.values(value)) deepFreeze(each)
+  if (typeof value !== 'object' || value === null) return value
+  // What was frozen before may not have been in depth.
+  const objects = new Set<object>([value])
+  const add = (each: unknown): void => {
+    if (typeof each === 'object' && each !== null) objects.add(each)
+  }
+  // A Set is walked in the order of insertion, and what is added on the way is walked too.
+  for (const object of objects) {
+    if (ArrayBuffer.isView(object)) continue
+    if (object instanceof Map) for (const [key, each] of object) (add(key), add(each))
+    else if (object instanceof Set) for (const each of object) add(each)
+    else for (const each of Object.values(object)) add(each)
+    Object.freeze(object)
+  }
   return value
 }
 
@@ -106,7 +119,7 @@ function copyMap(plan: CopyPlan & { kind: 'map' }, value: Map<unknown, unknown>)
   return copy
 }
 
-/** Deeper than this is taken for a cycle, and left to those who can tell. */
+/** Deeper than this would end on the stack's limit; it is left to whoever can read the payload anew. */
 const DEEPEST = 500
 const FLAT_OBJECT: CopyPlan = { kind: 'object', null: false, parts: [] }
 const FLAT_ARRAY: CopyPlan = { kind: 'array', parts: [], each: null }
@@ -114,15 +127,18 @@ const DATE: CopyPlan = { kind: 'date' }
 const BUFFER: CopyPlan = { kind: 'buffer' }
 const BYTES: CopyPlan = { kind: 'bytes' }
 
-function planOf(value: unknown, depth: number): CopyPlan | null {
+/** @param seen the objects met so far */
+function planOf(value: unknown, depth: number, seen: Set<object>): CopyPlan | null {
   if (typeof value === 'function' || typeof value === 'symbol' || depth > DEEPEST) return null
   if (typeof value !== 'object' || value === null) return AS_IT_IS
-  if (Array.isArray(value)) return planOfArray(value, depth)
+  if (seen.size === seen.add(value).size) return null
   switch (Object.getPrototypeOf(value) as unknown) {
     case Object.prototype:
-      return planOfObject(value, false, depth)
+      return planOfObject(value, false, depth, seen)
+    case Array.prototype:
+      return planOfArray(value as unknown[], depth, seen)
     case null:
-      return planOfObject(value, true, depth)
+      return planOfObject(value, true, depth, seen)
     case Date.prototype:
       return DATE
     case Buffer.prototype:
@@ -131,12 +147,12 @@ function planOf(value: unknown, depth: number): CopyPlan | null {
       return BYTES
     case Map.prototype: {
       const map = value as Map<unknown, unknown>
-      const keys = planOfEach(map.keys(), depth)
-      const values = planOfEach(map.values(), depth)
+      const keys = planOfEach(map.keys(), depth, seen)
+      const values = planOfEach(map.values(), depth, seen)
       return keys === null || values === null ? null : { kind: 'map', keys, values }
     }
     case Set.prototype: {
-      const values = planOfEach(value as Set<unknown>, depth)
+      const values = planOfEach(value as Set<unknown>, depth, seen)
       return values === null ? null : { kind: 'set', values }
     }
     default:
@@ -144,20 +160,25 @@ function planOf(value: unknown, depth: number): CopyPlan | null {
   }
 }
 
-function planOfObject(value: object, isNull: boolean, depth: number): CopyPlan | null {
+function planOfObject(value: object, isNull: boolean, depth: number, seen: Set<object>): CopyPlan | null {
   const parts: Part<string>[] = []
-  // What a spread would leave out: symbols are copied by it, getters are called.
-  if (Object.getOwnPropertySymbols(value).length > 0) return null
-  for (const [at, each] of Object.entries(value)) {
-    const plan = planOf(each, depth + 1)
+  for (const at of Reflect.ownKeys(value)) {
+    const field = Object.getOwnPropertyDescriptor(value, at)!
+    // A spread would call the getter, and leave the hidden field out.
+    if (typeof at === 'symbol' || field.enumerable !== true || field.get !== undefined || field.set !== undefined) {
+      return null
+    }
+    const plan = planOf(field.value, depth + 1, seen)
     if (plan === null) return null
     if (plan !== AS_IT_IS) parts.push({ at, plan })
   }
   return parts.length === 0 && !isNull ? FLAT_OBJECT : { kind: 'object', null: isNull, parts }
 }
 
-function planOfArray(value: readonly unknown[], depth: number): CopyPlan | null {
-  const plans = planOfEach(value, depth)
+function planOfArray(value: readonly unknown[], depth: number, seen: Set<object>): CopyPlan | null {
+  // Its elements and its length: a gap or a field more would be lost.
+  if (Reflect.ownKeys(value).length !== value.length + 1) return null
+  const plans = planOfEach(value, depth, seen)
   if (plans === null) return null
   if (plans.every((plan) => plan === AS_IT_IS)) return FLAT_ARRAY
   // A list of rows of one shape: one plan for all of them.
@@ -168,10 +189,10 @@ function planOfArray(value: readonly unknown[], depth: number): CopyPlan | null 
 }
 
 /** Plans of values that follow each other: where one is as the one before it, it is the same object. */
-function planOfEach(values: Iterable<unknown>, depth: number): CopyPlan[] | null {
+function planOfEach(values: Iterable<unknown>, depth: number, seen: Set<object>): CopyPlan[] | null {
   const plans: CopyPlan[] = []
   for (const value of values) {
-    const plan = planOf(value, depth + 1)
+    const plan = planOf(value, depth + 1, seen)
     if (plan === null) return null
     const before = plans.at(-1)
     plans.push(before !== undefined && isAlike(plan, before) ? before : plan)
