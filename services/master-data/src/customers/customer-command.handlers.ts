@@ -1,7 +1,7 @@
 import { NotFoundException } from '@nestjs/common'
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs'
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm'
-import { CacheWrites, DomainEvents, explained, tenantTag } from '@vextrus/service-kit'
+import { CacheWrites, DomainEvents, explained, lockedRow, tenantTag } from '@vextrus/service-kit'
 import { CacheUnavailableError } from '@vextrus/shared/cache'
 import { CacheEvict, CachePut } from '@vextrus/shared/utils'
 import { DataSource, Repository } from 'typeorm'
@@ -71,9 +71,7 @@ export class UpdateCustomerHandler implements ICommandHandler<UpdateCustomer> {
   async updateCustomer({ tenantId, id, changes }: UpdateCustomer): Promise<CustomerView> {
     const write = () =>
       this.dataSource.transaction(async (transaction) => {
-        const where = { tenantId, id }
-        const row = await transaction.findOne(Customer, { where, lock: { mode: 'pessimistic_write' } })
-        if (row === null) throw new NotFoundException(`Customer ${id} was not found`)
+        const row = await lockedRow(transaction, Customer, { tenantId, id }, `Customer ${id}`)
         transaction.merge(Customer, row, changes)
         return transaction.save(row)
       })

@@ -1,6 +1,6 @@
-import { Injectable, NotFoundException } from '@nestjs/common'
+import { Injectable } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
-import { CacheWrites, DomainEvents, explained, type Tenant, tenantTag } from '@vextrus/service-kit'
+import { CacheWrites, DomainEvents, explained, lockedRow, type Tenant, tenantTag } from '@vextrus/service-kit'
 import { RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import {
@@ -54,11 +54,7 @@ export class ProductCommands {
   async update(tenantId: string, id: number, changes: ProductChanges): Promise<ProductView> {
     const write = () =>
       this.dataSource.transaction(async (transaction) => {
-        const row = await transaction.findOne(Product, {
-          where: { tenantId, id },
-          lock: { mode: 'pessimistic_write' },
-        })
-        if (row === null) throw new NotFoundException(`Product ${id} was not found`)
+        const row = await lockedRow(transaction, Product, { tenantId, id }, `Product ${id}`)
         const old = productView(row)
         transaction.merge(Product, row, changes)
         return { before: old, after: productView(await transaction.save(row)) }
@@ -80,8 +76,7 @@ export class ProductCommands {
   async delete(tenantId: string, id: number): Promise<void> {
     const remove = () =>
       this.dataSource.transaction(async (transaction) => {
-        const row = await transaction.findOne(Product, { where: { tenantId, id }, lock: { mode: 'pessimistic_write' } })
-        if (row === null) throw new NotFoundException(`Product ${id} was not found`)
+        const row = await lockedRow(transaction, Product, { tenantId, id }, `Product ${id}`)
         await transaction.delete(Product, { tenantId, id })
         return { categoryId: row.categoryId, supplierId: row.supplierId }
       })

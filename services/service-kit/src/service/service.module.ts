@@ -6,12 +6,13 @@ import { RedisCacheModule } from '@vextrus/shared/cache'
 import { CacheWrites } from '../cache/cache-writes.js'
 import { DomainEvents } from '../cache/domain-event.js'
 import { NewDatabase } from '../cache/new-database.js'
-import type { RedisConfig } from '../config/environment.js'
+import { describeRedis, type RedisConfig } from '../config/environment.js'
 import { type DatabaseConfig, dataSourceOptions } from '../database/data-source-options.js'
 import { QueryLog } from '../database/query-log.js'
 import { HealthController } from '../health/health.controller.js'
 import { TenantsModule } from '../tenants/tenants.module.js'
 import type { ServiceDefinition } from './service-definition.js'
+import { ServiceFacts } from './service-facts.js'
 
 export interface ServiceModuleOptions {
   readonly database: DatabaseConfig
@@ -24,11 +25,12 @@ export interface ServiceModuleOptions {
 @Global()
 @Module({})
 class CommonModule {
-  static with(queryLog: QueryLog, ownKeys: readonly string[]): DynamicModule {
+  static with({ name, ownKeys }: ServiceDefinition, { queryLog, redis }: ServiceModuleOptions): DynamicModule {
     return {
       module: CommonModule,
       providers: [
         { provide: QueryLog, useValue: queryLog },
+        { provide: ServiceFacts, useValue: new ServiceFacts(name, describeRedis(redis)) },
         CacheWrites,
         DomainEvents,
         {
@@ -37,7 +39,7 @@ class CommonModule {
           useFactory: (writes: CacheWrites) => new NewDatabase(writes, ownKeys),
         },
       ],
-      exports: [QueryLog, CacheWrites, DomainEvents],
+      exports: [QueryLog, ServiceFacts, CacheWrites, DomainEvents],
     }
   }
 }
@@ -45,8 +47,9 @@ class CommonModule {
 /** A service, put together. Its database is migrated and filled before (`prepareDatabase`). */
 @Module({})
 export class ServiceModule {
-  static with(definition: ServiceDefinition, { database, queryLog, redis }: ServiceModuleOptions): DynamicModule {
-    const { name, tenancy, cache, ownKeys, features } = definition
+  static with(definition: ServiceDefinition, options: ServiceModuleOptions): DynamicModule {
+    const { name, tenancy, cache, features } = definition
+    const { database, queryLog, redis } = options
     return {
       module: ServiceModule,
       controllers: [HealthController],
@@ -58,7 +61,7 @@ export class ServiceModule {
         RedisCacheModule.forRoot({ ...cache, tenancy, ...(redis ?? { driver: 'memory' }) }),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
-        CommonModule.with(queryLog, ownKeys),
+        CommonModule.with(definition, options),
         TenantsModule,
         ...features,
       ],
