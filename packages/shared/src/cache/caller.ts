@@ -1,3 +1,4 @@
+import { onAbort } from '../kernel/abort-listeners.js'
 import type { Clock, Timer } from '../kernel/clock.js'
 import type { StoredEntry } from './cache-store.js'
 import { LoadTimeoutError } from './errors.js'
@@ -32,6 +33,7 @@ export class Caller {
   private timerAt = Number.POSITIVE_INFINITY
   private leaving: 'late' | 'aborted' | null = null
   private onLeave: (() => void) | null = null
+  private stopListening: (() => void) | null = null
 
   /** @param began number drawn when its read began */
   constructor(
@@ -69,7 +71,7 @@ export class Caller {
     const now = this.clock.mono()
     this.hardAt = now + timeouts.hardMs
     if (timeouts.softMs !== null) this.softAt = now + timeouts.softMs
-    signal?.addEventListener('abort', this.abort, { once: true })
+    if (signal !== undefined) this.stopListening = onAbort(signal, () => this.leave('aborted'))
   }
 
   /**
@@ -104,10 +106,8 @@ export class Caller {
     if (this.hardAt === null) return
     this.timer?.cancel()
     this.onLeave = null
-    this.plan.signal?.removeEventListener('abort', this.abort)
+    this.stopListening?.()
   }
-
-  private readonly abort = (): void => this.leave('aborted')
 
   private leave(why: 'late' | 'aborted'): void {
     this.leaving ??= why
