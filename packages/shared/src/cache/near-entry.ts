@@ -1,4 +1,4 @@
-import { canFreeze, type CopyPlan, copyBy, copyPlan, deepFreeze } from '../kernel/deep-copy.js'
+import { canFreeze, type CopyPlan, copyBy, deepFreeze, survey } from '../kernel/deep-copy.js'
 import type { StoredEntry } from './cache-store.js'
 import type { NearValuesMode } from './near-options.js'
 import { Counts } from './statistics.js'
@@ -30,6 +30,7 @@ export class NearEntry implements StoredEntry {
   /** {@link handOut} answers values. */
   unpacked = false
   private value: unknown = undefined
+  private valueBytes = 0
   private plan: CopyPlan | null = null
 
   /**
@@ -55,23 +56,26 @@ export class NearEntry implements StoredEntry {
     this.calmUntil = this.staleAt - FARTHEST_REFRESH * entry.deltaMs
   }
 
-  /** What it weighs beside its key, bytes: an estimate, of the payload's length alone. */
+  /** What it weighs beside its key, bytes: an estimate, of the payload's length or, once unpacked, of the value: the two may differ by far. */
   get weight(): number {
-    return OVERHEAD_BYTES + BYTES_A_CHARACTER * this.payload.length
+    return OVERHEAD_BYTES + (this.unpacked ? this.valueBytes : BYTES_A_CHARACTER * this.payload.length)
   }
 
   /** The server's time at a monotonic time of this process. */
   storeTime(mono: number): number {
-    return mono - this.offsetMs
+    return Math.floor(mono - this.offsetMs)
   }
 
   /** Takes in the value of its payload, and answers one for the caller. It must be new, and nobody else's. */
   unpack(value: unknown): unknown {
-    const plan = this.mode === 'shared' ? null : copyPlan(value)
+    // Two hits may have unpacked it at once.
+    if (this.unpacked) return this.handOut()
+    const { plan, bytes } = survey(value)
     // It holds what can't be copied, a custom serializer's objects for example: each hit reads the payload anew.
     if (this.mode !== 'shared' && plan === null) return value
     this.value = value
-    this.plan = this.mode === 'copy' || (plan !== null && !canFreeze(plan)) ? plan : null
+    this.valueBytes = Math.max(bytes, BYTES_A_CHARACTER * this.payload.length)
+    this.plan = this.mode === 'copy' || (this.mode === 'frozen' && !canFreeze(plan!)) ? plan : null
     this.unpacked = true
     this.payload = ''
     return this.handOut()
