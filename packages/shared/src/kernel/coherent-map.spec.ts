@@ -132,6 +132,40 @@ describe('a ticket (R17)', () => {
   })
 })
 
+describe('a ticket (R17)', () => {
+  it('of a value whose reply came late has used up its time to live', () => {
+    const ticket = map.ticket('vextrus:a')
+    now += 600
+    source.from = now
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 1_000)).toBe(true)
+    now += 399
+    source.from = now
+    expect(map.get('vextrus:a')).toBe('v1')
+    now += 1
+    source.from = now
+    expect(map.get('vextrus:a')).toBeUndefined()
+  })
+
+  it('stays clean when a value is dropped that was of no use: nothing was written', () => {
+    fill('vextrus:a', 'v1')
+    const ticket = map.ticket('vextrus:a')
+    map.drop('vextrus:a')
+    expect(map.get('vextrus:a')).toBeUndefined()
+    expect(map.put('vextrus:a', 'v1', ticket, 1, 60_000)).toBe(true)
+  })
+
+  it('of a key that matches becomes dirty with the values that match', () => {
+    fill('vextrus:a', 'v1')
+    fill('vextrus:b', 'v1')
+    const [open, other] = [map.ticket('vextrus:a2'), map.ticket('vextrus:b2')]
+    map.invalidateWhere((key) => key.startsWith('vextrus:a'))
+    expect([map.get('vextrus:a'), map.get('vextrus:b')]).toEqual([undefined, 'v1'])
+    expect(map.put('vextrus:a2', 'v1', open, 1, 60_000)).toBe(false)
+    expect(map.put('vextrus:b2', 'v1', other, 1, 60_000)).toBe(true)
+    expect(map.openTickets).toBe(0)
+  })
+})
+
 describe('an invalidation', () => {
   it('removes the value, by push and by this process', () => {
     fill('vextrus:a', 'v1')
@@ -213,6 +247,30 @@ describe('the bounds', () => {
   it('refuse a value that is larger than everything, and keep nothing older of it', () => {
     fill('a', 'old')
     expect(fill('a', 'v', { size: 1_001 })).toBe(false)
+    expect(map.get('a')).toBeUndefined()
+  })
+})
+
+describe('what a value weighs', () => {
+  it('may turn out later: others make room, and it goes when it alone is too much', () => {
+    map = mapOf({ maxBytes: 100 })
+    fill('a', 'va', { size: 10 })
+    fill('b', 'vb', { size: 10 })
+    map.weigh('b', 'vb', 95)
+    expect([map.get('a'), map.get('b'), map.bytes]).toEqual([undefined, 'vb', 95])
+    map.weigh('b', 'vb', 101)
+    expect([map.get('b'), map.bytes, map.entries]).toEqual([undefined, 0, 0])
+  })
+
+  it('is not said of another value, or of one that has gone, and gives none a longer life', () => {
+    fill('a', 'new', { size: 10, ttlMs: 500 })
+    map.weigh('a', 'old', 50)
+    map.weigh('b', 'gone', 50)
+    expect([map.bytes, map.entries]).toEqual([10, 1])
+    map.weigh('a', 'new', 20)
+    expect(map.bytes).toBe(20)
+    now += 500
+    source.from = now
     expect(map.get('a')).toBeUndefined()
   })
 })

@@ -63,26 +63,27 @@ export class CoherentMap<V> {
    * While the source is not live the ticket is dirty from the start.
    */
   ticket(key: string): Ticket {
-    if (this.closed || !this.source.live) return new Ticket(key, 0, undefined)
+    const now = this.clock.mono()
+    if (this.closed || !this.source.live) return new Ticket(key, 0, now, undefined)
     let open = this.open.get(key)
     if (open === undefined) {
       open = { map: this.open, dirty: false, count: 0 }
       this.open.set(key, open)
     }
-    return new Ticket(key, this.source.epoch, open)
+    return new Ticket(key, this.source.epoch, now, open)
   }
 
   /**
    * Keeps the value if its ticket still allows it (R17), and ends the ticket. To be called synchronously once the value is decoded.
    * @param size what the value weighs, in bytes; more than `maxBytes` is not kept
-   * @param ttlMs how long it may be used here
+   * @param ttlMs how long it may be used here, from when its ticket was taken: its reply may have come late
    * @returns whether it was kept
    */
   put(key: string, value: V, ticket: Ticket, size: number, ttlMs: number): boolean {
     const fills = ticket.key === key && !ticket.dirty && ticket.epoch === this.source.epoch
     ticket.close()
     if (!fills || !(ttlMs > 0)) return false
-    this.items.set(key, { value, expiresAt: this.clock.mono() + ttlMs }, { size: Math.max(1, Math.ceil(size)) })
+    this.items.set(key, { value, expiresAt: ticket.takenAt + ttlMs }, { size: Math.max(1, Math.ceil(size)) })
     return this.items.has(key)
   }
 
@@ -105,6 +106,13 @@ export class CoherentMap<V> {
   /** {@link invalidate} of every key, kept or with open tickets, that matches. */
   invalidateWhere(matches: (key: string) => boolean): void {
     for (const key of [...this.items.keys(), ...this.open.keys()]) if (matches(key)) this.invalidate(key)
+  }
+
+  /** What a kept value weighs has turned out: it counts anew, and goes when it alone is more than `maxBytes`. */
+  weigh(key: string, value: V, size: number): void {
+    const item = this.items.peek(key)
+    // An item of its own: for the same one the old size would stay.
+    if (item?.value === value) this.items.set(key, { ...item }, { size: Math.max(1, Math.ceil(size)) })
   }
 
   /** Drops a value that turned out to be of no use; tickets of its key stay clean, for nothing was written. */
@@ -179,6 +187,8 @@ export class Ticket {
   constructor(
     readonly key: string,
     readonly epoch: number,
+    /** Monotonic ms: the value was read later than this. */
+    readonly takenAt: number,
     private readonly open: OpenTickets | undefined,
   ) {
     if (open !== undefined) open.count++

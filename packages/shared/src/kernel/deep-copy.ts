@@ -27,7 +27,13 @@ const AS_IT_IS = { kind: 'as-it-is' } as const
  * places, itself among them.
  */
 export function copyPlan(value: unknown): CopyPlan | null {
-  return planOf(value, 0, new Set())
+  return survey(value).plan
+}
+
+/** The plan for a value, and about what the value weighs in memory, bytes; without a plan, as far as it was looked at. */
+export function survey(value: unknown): { readonly plan: CopyPlan | null; readonly bytes: number } {
+  const seen: Seen = { objects: new Set(), bytes: 0 }
+  return { plan: planOf(value, 0, seen), bytes: seen.bytes }
 }
 
 /** A copy by the plan of this very value. */
@@ -121,17 +127,31 @@ function copyMap(plan: CopyPlan & { kind: 'map' }, value: Map<unknown, unknown>)
 
 /** Deeper than this would end on the stack's limit; it is left to whoever can read the payload anew. */
 const DEEPEST = 500
+/** Roughly, on 64 bits. */
+const HEAD_BYTES = 24
+const FIELD_BYTES = 16
+const BYTES_A_CHARACTER = 2
+const BUFFER_BYTES = 100
 const FLAT_OBJECT: CopyPlan = { kind: 'object', null: false, parts: [] }
 const FLAT_ARRAY: CopyPlan = { kind: 'array', parts: [], each: null }
 const DATE: CopyPlan = { kind: 'date' }
 const BUFFER: CopyPlan = { kind: 'buffer' }
 const BYTES: CopyPlan = { kind: 'bytes' }
 
-/** @param seen the objects met so far */
-function planOf(value: unknown, depth: number, seen: Set<object>): CopyPlan | null {
+/** What has been met so far. */
+interface Seen {
+  readonly objects: Set<object>
+  bytes: number
+}
+
+function planOf(value: unknown, depth: number, seen: Seen): CopyPlan | null {
   if (typeof value === 'function' || typeof value === 'symbol' || depth > DEEPEST) return null
-  if (typeof value !== 'object' || value === null) return AS_IT_IS
-  if (seen.size === seen.add(value).size) return null
+  if (typeof value !== 'object' || value === null) {
+    if (typeof value === 'string') seen.bytes += HEAD_BYTES + BYTES_A_CHARACTER * value.length
+    return AS_IT_IS
+  }
+  if (seen.objects.size === seen.objects.add(value).size) return null
+  seen.bytes += HEAD_BYTES + (ArrayBuffer.isView(value) ? BUFFER_BYTES + value.byteLength : 0)
   switch (Object.getPrototypeOf(value) as unknown) {
     case Object.prototype:
       return planOfObject(value, false, depth, seen)
@@ -160,9 +180,11 @@ function planOf(value: unknown, depth: number, seen: Set<object>): CopyPlan | nu
   }
 }
 
-function planOfObject(value: object, isNull: boolean, depth: number, seen: Set<object>): CopyPlan | null {
+function planOfObject(value: object, isNull: boolean, depth: number, seen: Seen): CopyPlan | null {
   const parts: Part<string>[] = []
-  for (const at of Reflect.ownKeys(value)) {
+  const names = Reflect.ownKeys(value)
+  seen.bytes += FIELD_BYTES * names.length
+  for (const at of names) {
     const field = Object.getOwnPropertyDescriptor(value, at)!
     // A spread would call the getter, and leave the hidden field out.
     if (typeof at === 'symbol' || field.enumerable !== true || field.get !== undefined || field.set !== undefined) {
@@ -175,7 +197,7 @@ function planOfObject(value: object, isNull: boolean, depth: number, seen: Set<o
   return parts.length === 0 && !isNull ? FLAT_OBJECT : { kind: 'object', null: isNull, parts }
 }
 
-function planOfArray(value: readonly unknown[], depth: number, seen: Set<object>): CopyPlan | null {
+function planOfArray(value: readonly unknown[], depth: number, seen: Seen): CopyPlan | null {
   // Its elements and its length: a gap or a field more would be lost.
   if (Reflect.ownKeys(value).length !== value.length + 1) return null
   const plans = planOfEach(value, depth, seen)
@@ -189,9 +211,10 @@ function planOfArray(value: readonly unknown[], depth: number, seen: Set<object>
 }
 
 /** Plans of values that follow each other: where one is as the one before it, it is the same object. */
-function planOfEach(values: Iterable<unknown>, depth: number, seen: Set<object>): CopyPlan[] | null {
+function planOfEach(values: Iterable<unknown>, depth: number, seen: Seen): CopyPlan[] | null {
   const plans: CopyPlan[] = []
   for (const value of values) {
+    seen.bytes += FIELD_BYTES
     const plan = planOf(value, depth + 1, seen)
     if (plan === null) return null
     const before = plans.at(-1)

@@ -48,6 +48,9 @@ const anyEnvelope: fc.Arbitrary<Envelope> = fc
       softAt: ms13,
       hardAt: ms13,
       deltaMs: fc.integer({ min: 0, max: 10_000_000 }),
+      nearMs: fc.option(fc.oneof(fc.constantFrom(0, 1), fc.integer({ min: 0, max: 999_999_999_999_999 })), {
+        nil: undefined,
+      }),
       version,
       tags: fc.array(word, { maxLength: 5 }),
     }),
@@ -71,6 +74,29 @@ describe('an envelope', () => {
     ])
     expect(text.slice(57)).toBe(envelopeParts(entry).tail)
   })
+
+  it('says behind a slash for how long a process may keep it, where its writer has', () => {
+    const line = (nearMs: number | undefined): string =>
+      stored({ ...entry, nearMs })
+        .toString()
+        .split('\n')[0]!
+    expect(line(undefined)).toContain(' 42 17 - tenant')
+    expect(line(0)).toContain(' 42 17/0 - tenant')
+    expect(line(1.2)).toContain(' 42 17/2 - tenant')
+    for (const nearMs of [undefined, 0, 1, 60_000, 999_999_999_999_999]) {
+      expect(parseStored(stored({ ...entry, nearMs }))).toEqual({ ...entry, nearMs })
+      expect(parseStored(stored({ ...binary, nearMs }))).toEqual({ ...binary, nearMs })
+    }
+  })
+
+  it.each(['17/', '/5', '17/x', '17/-5', '17/1.5', '17/5/6', '17//5', '17/1234567890123456', '17x5', '17/5 6'])(
+    'is null, and no error, when that field is damaged: %s',
+    (field) => {
+      const text = stored({ ...entry, nearMs: 5 }).toString()
+      expect(parseText(text)).not.toBeNull()
+      expect(parseText(text.replace(' 17/5 ', ` ${field} `))).toBeNull()
+    },
+  )
 
   it('has the same header line before bytes', () => {
     const bytes = stored(binary)
