@@ -284,21 +284,25 @@ export const FAILURE_MUTANTS: readonly Mutant[] = [
   {
     name: 'origin cap not applied',
     rule: 'P3',
-    edits: [edit('cache/loader.ts', `if (!leader.away || load.urgent) return work()`, `return work()`)],
+    edits: [edit('cache/loader-calls.ts', `if (!leader.away || load.urgent) return work()`, `return work()`)],
     killer: [AWAY_RULES, 'run as many at once as they may'],
   },
   {
     name: 'origin cap applied to nested loads',
     rule: 'P3',
     edits: [
-      edit('cache/loader.ts', `if (!leader.away || load.urgent) return work()`, `if (!leader.away) return work()`),
+      edit(
+        'cache/loader-calls.ts',
+        `if (!leader.away || load.urgent) return work()`,
+        `if (!leader.away) return work()`,
+      ),
     ],
     killer: [AWAY_RULES, 'end, though one asks for what stands behind it in the queue'],
   },
   {
     name: 'what a load waits for stays in the queue',
     rule: 'P3',
-    edits: [edit('cache/loader.ts', `(goPast) => (load.goPast = goPast)`, `() => undefined`)],
+    edits: [edit('cache/loader-calls.ts', `(goPast) => (load.goPast = goPast)`, `() => undefined`)],
     killer: [AWAY_RULES, 'end, though one asks for what stands behind it in the queue'],
   },
   {

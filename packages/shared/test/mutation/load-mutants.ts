@@ -59,7 +59,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     rule: 'R7',
     edits: [
       edit(
-        'cache/loader.ts',
+        'cache/lease-upkeep.ts',
         `const entry = { key: lease.key, g, s, deltaMs,`,
         `const entry = { key: lease.key, g, s: (this.leases as any).clock.since?.s ?? s, deltaMs,`,
       ),
@@ -71,7 +71,7 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     rule: 'R7',
     edits: [
       edit('cache/loader.ts', `if (this.scope.has(key))`, `if (false)`),
-      edit('cache/loader.ts', `reaches(running, new Set(around))`, `false`),
+      edit('cache/loader.ts', `running.reaches(new Set(around))`, `false`),
     ],
     killer: [LOAD_RULES, 'is not asked for inside the own load of the key'],
   },
@@ -79,7 +79,11 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
     name: 'entry found by the lease shared with who came later',
     rule: 'R7',
     edits: [
-      edit('cache/loader.ts', `if (joined.began > asked) joined.resolve(null)`, `if (false) joined.resolve(null)`),
+      edit(
+        'cache/loader.ts',
+        `if (joined.caller.began > asked) joined.resolve(null)`,
+        `if (false) joined.resolve(null)`,
+      ),
     ],
     killer: [LOAD_RULES, 'that was found filled is shared with those alone'],
   },
@@ -131,11 +135,7 @@ local tail`,
   {
     name: 'joined after the fill was sent',
     rule: 'R9',
-    edits: [
-      edit('cache/loader.ts', `    load.joinable = false\n    const answer`, `    const answer`),
-      edit('cache/loader.ts', `    load.joined.push(...late)\n`, ``),
-      edit('cache/loader.ts', `    load.joined.length = 0\n`, ``),
-    ],
+    edits: [edit('cache/loader.ts', `    load.joinable = false\n    const { value`, `    const { value`)],
     killer: [LOAD_RULES, 'nobody once the fill was sent'],
   },
   {
@@ -154,11 +154,15 @@ local tail`,
     name: 'R10 wake registered after asking',
     rule: 'R10',
     edits: [
-      edit('cache/loader.ts', `const wait = this.waiters.open(load.key)`, `let wait: any = { close: () => undefined }`),
       edit(
         'cache/loader.ts',
-        `const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)`,
-        `const claim = await this.leases.claim(load.key, LEASE_MS, leader.replaces)
+        `const wait = this.waiters.open(load.key)`,
+        `let wait: any = { close: () => undefined, wake: () => undefined }`,
+      ),
+      edit(
+        'cache/loader.ts',
+        `const claim = await this.answered(load, this.leases.claim(load.key, LEASE_MS, leader.replaces))`,
+        `const claim = await this.answered(load, this.leases.claim(load.key, LEASE_MS, leader.replaces))
         wait = this.waiters.open(load.key)`,
       ),
     ],
@@ -204,7 +208,7 @@ local tail`,
   {
     name: 'lease kept when its fill has no answer',
     rule: 'R8',
-    edits: [edit('cache/loader.ts', `if (accepted === null) this.release(lease)`, ``)],
+    edits: [edit('cache/lease-upkeep.ts', `if (accepted === null) this.release(lease)`, ``)],
     killer: [LOAD_RULES, 'does not stay when its fill has no answer'],
   },
 ]

@@ -5,6 +5,7 @@ import { HOLD_MUTANTS } from './hold-mutants.js'
 import { LOAD_MUTANTS } from './load-mutants.js'
 import { type Mutant, SIMULATION } from './mutant.js'
 import { NEAR_MUTANTS } from './near-mutants.js'
+import { PATIENCE_MUTANTS } from './patience-mutants.js'
 import { VERSION_MUTANTS } from './version-mutants.js'
 import { WRITE_MUTANTS } from './write-mutants.js'
 
@@ -15,6 +16,7 @@ import { WRITE_MUTANTS } from './write-mutants.js'
 const ALL: readonly Mutant[] = [
   ...CLOCK_MUTANTS,
   ...LOAD_MUTANTS,
+  ...PATIENCE_MUTANTS,
   ...WRITE_MUTANTS,
   ...VERSION_MUTANTS,
   ...HOLD_MUTANTS,

@@ -182,8 +182,8 @@ end`,
     edits: [
       edit(
         'cache/loader.ts',
-        `if (leader.away || leader.held) return null`,
-        `if (leader.away || leader.held || inBackground) return null`,
+        `if (leader.away || leader.held || this.closed) return null`,
+        `if (leader.away || leader.held || load.joined.size === 0) return null`,
       ),
     ],
     killer: [STALE_RULES, 'is served at once, and loaded anew by one process alone'],
@@ -243,13 +243,15 @@ end`,
   {
     name: 'refreshed early although that is off',
     rule: 'R15',
-    edits: [edit('cache/read-through.ts', `!this.options.earlyRefresh || `, ``)],
+    edits: [edit('cache/read-through.ts', `!early || `, ``)],
     killer: [STALE_RULES, 'may be turned off'],
   },
   {
     name: 'refreshed early whatever the load took',
     rule: 'R15',
-    edits: [edit('cache/loader.ts', `const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))`, `const deltaMs = 0`)],
+    edits: [
+      edit('cache/lease-upkeep.ts', `const deltaMs = Math.round(Math.min(loadMs, ttlMs / 3))`, `const deltaMs = 0`),
+    ],
     killer: [STALE_RULES, 'is the likelier the nearer the end'],
   },
   {
@@ -281,7 +283,7 @@ end`,
   {
     name: 'refresh that stores nothing leaves the stale value',
     rule: 'R15',
-    edits: [edit('cache/loader.ts', `if (leader.replaces !== null && !context.skipped)`, `if (false)`)],
+    edits: [edit('cache/loader.ts', `if (leader.replaces !== null && !skipped)`, `if (false)`)],
     killer: [STALE_RULES, 'that brings nothing which is stored ends the stale value'],
   },
 ]

@@ -90,7 +90,25 @@ describe('the hard time-out of a load', () => {
     expect(world.clock.pendingTimers).toBe(2)
   })
 
-  it('counts all rounds of one call together, and what it reads in between', async () => {
+  it('counts all rounds of one call together', async () => {
+    const world = new MemoryWorld()
+    const [holder, one] = [world.process(), world.process()]
+    const skipped = new HeldLoad<null>()
+    void holder.cache.getOrSet('k', skipped.load)
+    await idle()
+    const { load, contexts } = hanging()
+    const error = rejection(one.cache.getOrSet('k', load, hard))
+    await world.clock.advance('1500ms')
+    skipped.answer(null)
+    await idle()
+    expect(contexts).toHaveLength(1)
+    await world.clock.advance('499ms')
+    expect(await stateOf(error)).toBe('pending')
+    await world.clock.advance('1ms')
+    expect(await error).toBeInstanceOf(LoadTimeoutError)
+  })
+
+  it('counts what is read between two rounds', async () => {
     const world = new MemoryWorld()
     const [holder, one] = [world.process(), world.process()]
     const skipped = new HeldLoad<null>()
