@@ -29,12 +29,14 @@ export class RedisCacheService extends RedisCache {
 
   /** Hits, misses and the rest since the start or {@link resetStatistics}, of this process, in all scopes. */
   getStatistics(): CacheStatistics {
-    return this.engine.statistics.report(this.engine.store.pending, this.engine.near?.bytes ?? 0)
+    const { statistics, store, near } = this.engine
+    return statistics.report(store.pending, near?.bytes ?? 0, near?.audit?.report())
   }
 
   /** Starts the statistics anew. */
   resetStatistics(): void {
     this.engine.statistics.reset()
+    this.engine.near?.audit?.reset()
   }
 
   /**

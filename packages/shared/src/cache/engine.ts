@@ -89,10 +89,12 @@ export class CacheEngine {
 
   private nearCache(options: ResolvedNearOptions, tagClock: TagClock, onError: NearSurroundings['onError']): NearCache {
     const { store, statistics, values } = this
-    const { clock, random } = this.deps
+    const { clock, random, logger } = this.deps
     const wantsRefresh = (entry: StoredEntry, nowMs: number): boolean =>
       isRefreshDue(entry, nowMs, this.options.earlyRefresh, random)
-    return new NearCache({ store, tagClock, clock, statistics, values, options, wantsRefresh, onError })
+    return new NearCache({
+      ...{ store, tagClock, clock, random, logger, statistics, values, options, wantsRefresh, onError },
+    })
   }
 
   /** Counts a read, and writes its line in the log of misses. A hit of L1 has been counted. */

@@ -2,12 +2,15 @@ import type { Clock } from '../kernel/clock.js'
 import { CoherentMap, type Ticket } from '../kernel/coherent-map.js'
 import { TickBatch } from '../kernel/batch.js'
 import { FOREIGN_CODEC } from '../kernel/codec/envelope.js'
+import type { RandomSource } from '../kernel/random.js'
 import type { CacheStore, PushSource, StoredEntry } from './cache-store.js'
 import type { Filling, Found } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 import { isInsideLoad } from './load-scope.js'
+import { NearAudit } from './near-audit.js'
 import { NearEntry } from './near-entry.js'
 import type { ResolvedNearOptions } from './near-options.js'
+import type { CacheLogger } from './options.js'
 import type { Statistics } from './statistics.js'
 import type { TagClock } from './tag-clock.js'
 import { UNREADABLE, type Values } from './values.js'
@@ -20,6 +23,8 @@ export interface NearSurroundings {
   readonly store: CacheStore
   readonly tagClock: TagClock
   readonly clock: Clock
+  readonly random: RandomSource
+  readonly logger: Pick<CacheLogger, 'warn'>
   readonly statistics: Statistics
   readonly values: Values
   readonly options: ResolvedNearOptions
@@ -45,6 +50,8 @@ export interface NearSurroundings {
 export class NearCache implements Filling {
   /** The entry of the last {@link hit} if it is to be loaded anew (R15); whoever called takes it, and sets null, in the same step. */
   due: StoredEntry | null = null
+  /** Null: `l1.audit` is off, as it is unless somebody looks for something. */
+  readonly audit: NearAudit | null
   private readonly map: CoherentMap<NearEntry>
   private readonly pushes: PushSource
   private readonly store: CacheStore
@@ -77,6 +84,9 @@ export class NearCache implements Filling {
     })
     const { maxBytes, maxEntries, stalenessMs } = options
     this.map = new CoherentMap({ source: this.pushes, clock, maxBytes, maxEntries, stalenessMs })
+    const { random, logger } = surroundings
+    const { auditSample: sample } = options
+    this.audit = sample === 0 ? null : new NearAudit({ store, l1: this, clock, random, logger, sample, stalenessMs })
   }
 
   /** What the values kept weigh together. */
@@ -144,31 +154,42 @@ export class NearCache implements Filling {
   /** Own invalidations act at their call and at their answer, like the pushes that they cause (R17). */
   wrote(keys: readonly string[]): void {
     for (const key of keys) this.map.invalidate(key)
+    this.audit?.look()
   }
 
   /** {@link wrote}, of every key that matches. */
   wroteWhere(matches: (key: string) => boolean): void {
     this.map.invalidateWhere(matches)
+    this.audit?.look()
   }
 
   /** The tag clock was written by this process. */
   wroteClock(): void {
     this.tagClock.moved()
+    this.audit?.look()
   }
 
   /** Everything may have been written by this process. */
   wroteAll(): void {
     this.tagClock.moved()
     this.map.reset()
+    this.audit?.look()
   }
 
-  /** The entry that a hit would be answered from now; for the audit. */
+  /** The entry that a hit would be answered from now, without waiting; for the audit. */
   peek(key: string): NearEntry | undefined {
-    return this.map.get(key)
+    const entry = this.map.get(key)
+    return entry !== undefined && this.isJudged(entry) ? entry : undefined
+  }
+
+  /** Forgets the key; nothing was written. */
+  drop(key: string): void {
+    this.map.drop(key)
   }
 
   close(): void {
     this.stopListening()
+    this.audit?.close()
     this.map.close()
   }
 
@@ -213,5 +234,6 @@ export class NearCache implements Filling {
     if (entry.counts.detached) entry.counts = this.statistics.counts(key)
     entry.counts.hits++
     this.statistics.nearHits++
+    if (this.audit !== null) this.audit.hit(key, entry)
   }
 }

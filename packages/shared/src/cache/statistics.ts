@@ -33,7 +33,28 @@ export interface CacheStatistics extends GroupStatistics {
   readonly pending: number
   /** The 200 busiest key groups. */
   readonly groups: Readonly<Record<string, GroupStatistics>>
+  /** What the audit of L1 has found; absent without `l1.audit`. */
+  readonly audit?: AuditStatistics | undefined
 }
+
+/** Hits of L1 that were compared with the store. `sampled` = `compared` + `skipped` + those under comparison. */
+export interface AuditStatistics {
+  /** Hits that chance has picked. */
+  readonly sampled: number
+  /** Those of which the store has told: `fresh`, `stale` and `violations` together. */
+  readonly compared: number
+  /** Those of which nobody can tell: too many at once, the store away, a hold, an entry about to end. */
+  readonly skipped: number
+  /** The store had the very entry. */
+  readonly fresh: number
+  /** A write had overtaken the entry, and its push was on its way; by age. P2 promises all but the last. */
+  readonly stale: Readonly<Record<AuditAge, number>>
+  /** L1 went on answering an entry that the store no longer had after every invalidation had come. To be 0. */
+  readonly violations: number
+}
+
+/** Ages of stale hits, ms: above the bound before it, up to this one. `staleness` is the option `l1.staleness`. */
+export type AuditAge = '≤1' | '≤5' | '≤20' | '≤100' | '≤500' | '≤staleness' | '>staleness'
 
 /** Groups listed, and groups kept between prunings. */
 const LISTED_GROUPS = 200
@@ -111,8 +132,8 @@ export class Statistics {
     this.onError(error)
   }
 
-  /** @param pending what the store is still owed @param bytes what L1 keeps */
-  report(pending: number, bytes: number): CacheStatistics {
+  /** @param pending what the store is still owed @param bytes what L1 keeps @param audit of L1, where there is one */
+  report(pending: number, bytes: number, audit?: AuditStatistics): CacheStatistics {
     const busiest = [...this.groups].sort(([, a], [, b]) => b.reads - a.reads).slice(0, LISTED_GROUPS)
     const { hits, misses, loads, loadErrors } = this.total
     const all = Object.assign(new Counts(), { hits: hits + this.nearHits, misses, loads, loadErrors })
@@ -126,6 +147,7 @@ export class Statistics {
       errors: this.errors,
       pending,
       groups: Object.fromEntries(busiest.map(([name, counts]) => [name, counts.report()])),
+      ...(audit === undefined ? undefined : { audit }),
     }
   }
 
