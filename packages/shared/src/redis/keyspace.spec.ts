@@ -35,6 +35,8 @@ describe('the keys in Redis', () => {
     expect(keys.entry('product:t1:42')).toBe('vextrus:product:t1:42')
     expect(keys.tags).toBe('vextrus@tags')
     expect(keys.clearMarker).toBe('vextrus@tags:clear')
+    expect(keys.publishedMarker).toBe('vextrus@tags:published')
+    expect(keys.changes).toBe('vextrus@changes')
     expect(keys.lease('product:{t1}:42')).toBe('vextrus@lease:{t1}:product:{t1}:42')
     expect(keys.lease('product:42')).toBe('vextrus@lease:{vextrus:product:42}:product:42')
     expect(keys.lease('a}b')).toMatch(/^vextrus@lease:\{[0-9a-z]+\}:a\}b$/)

@@ -11,6 +11,9 @@ import { hashTagOf, labelOf, slotOf } from './slot.js'
  * | `vextrus@wake:{<tag>}:<key>`    | a signal to those who wait for the key, in the same slot |
  * | `vextrus@tags`                  | the tag clock                                          |
  * | `vextrus@tags:clear`            | the mark that tells every process of a `clear()`       |
+ * | `vextrus@tags:published`        | tells that somebody hears of writes by messages alone  |
+ *
+ * and one channel, `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23).
  *
  * All begin with the word of the prefix, so that one ACL rule covers them; no key of one line can be a key of another.
  */
@@ -21,6 +24,10 @@ export class Keyspace {
   readonly tags: string
   /** Written by `clear()`. */
   readonly clearMarker: string
+  /** Written by a process that is refused tracking: those that are not begin to publish their writes (R23). */
+  readonly publishedMarker: string
+  /** The channel of keys that were written (R23). */
+  readonly changes: string
   /** What a tracking session must follow to see every change of the cache; none is the beginning of another, as BCAST demands. */
   readonly trackedPrefixes: readonly string[]
 
@@ -42,6 +49,8 @@ export class Keyspace {
     this.prefix = `${word}:`
     this.tags = `${word}@tags`
     this.clearMarker = `${word}@tags:clear`
+    this.publishedMarker = `${word}@tags:published`
+    this.changes = `${word}@changes`
     this.leases = `${word}@lease:{`
     this.wakes = `${word}@wake:{`
     this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`]

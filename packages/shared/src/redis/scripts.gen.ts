@@ -174,6 +174,12 @@ return gone`,
 end
 return redis.call('DEL', KEYS[1])`,
   },
+  /** cache/lua/remove.lua */
+  cacheRemove: {
+    name: 'cacheRemove',
+    sha: '740d576bcae00d1784c69cf72ee2aeb7153d22ad',
+    lua: `return redis.call('UNLINK', KEYS[1])`,
+  },
   /** cache/lua/renew.lua */
   cacheRenew: {
     name: 'cacheRenew',
@@ -211,6 +217,13 @@ if now > tonumber(ARGV[1]) then
 end
 redis.call('SET', KEYS[1], string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + ARGV[5]) .. ARGV[3], 'PX', ARGV[5])
 return 1`,
+  },
+  /** cache/lua/signal.lua */
+  cacheSignal: {
+    name: 'cacheSignal',
+    sha: '476b6063439f1e7d4ff47d0028b76128b50dc333',
+    lua: `#!lua flags=allow-oom
+return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])`,
   },
   /** cache/lua/touch.lua */
   cacheTouch: {

@@ -1,50 +1,85 @@
-import type { Clock } from '../kernel/clock.js'
+import type { Clock, Timer } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
-import { VextrusError } from '../kernel/errors.js'
 import type { DedicatedConnection, RedisPort } from './client.js'
-import { RedisReplyError, RedisUnavailableError } from './errors.js'
+import { RedisUnavailableError } from './errors.js'
 import { Heartbeat } from './heartbeat.js'
+import {
+  handshake,
+  isRefusal,
+  TrackingRefusedError,
+  type TrackingMode,
+  type TrackingTargets,
+} from './tracking-handshake.js'
 
 /**
  * One tracking session: a connection on which one master reports every write to the keys of some prefixes, from its opening to its end. It
  * never comes back to life; whoever wants to go on opens another one.
  *
- * The handshake is `CLIENT ID` → `CLIENT TRACKING ON BCAST PREFIX … REDIRECT <own id>` → `SUBSCRIBE __redis__:invalidate` → `PING`, and the
- * order of the last three is the point: a connection that redirects tracking to itself is sent pushes only once it subscribes, so what is
- * written between TRACKING and SUBSCRIBE is reported to nobody. Only the PONG to a PING sent after SUBSCRIBE was answered proves that
- * everything is reported, and only from then on is there something to be fresh against (R17).
+ * After its handshake comes a PING, and only the PONG to it proves that everything is reported from then on: that is the first moment with
+ * something to be fresh against (R17).
  *
  * There is no NOLOOP: the writes of this very process are reported too, and to all of its connections alike.
+ *
+ * Where the server refuses tracking the session subscribes to what writes publish (R23). A message is published by the script that writes, on
+ * the master that it writes to; so it lies in this connection's socket ahead of the PONG to any PING that this master has read afterwards,
+ * and all that is said of pushes holds. Such a session asks every half minute whether tracking is allowed by now, and then ends.
  */
 export class TrackingSession {
-  /** @throws TrackingRefusedError the server doesn't allow it; anything else: it could not be reached, or not in time */
+  /** @throws TrackingRefusedError the server allows no way to listen; anything else: it could not be reached, or not in time */
   static async open(
     port: Pick<RedisPort, 'id' | 'dedicated'>,
     options: TrackingSessionOptions,
     on: TrackingSessionEvents,
   ): Promise<TrackingSession> {
-    const { clock, stalenessMs, connectTimeoutMs } = options
-    const connection = await port.dedicated({ name: options.name, connectTimeoutMs })
-    const late = (): Error => new RedisUnavailableError(port.id, 'deadline', { timeoutMs: connectTimeoutMs })
     try {
-      const runId = await withDeadline(handshake(connection, options.prefixes, on), connectTimeoutMs, clock, late)
-      return new TrackingSession(connection, runId, clock, stalenessMs, on)
-    } catch (cause) {
-      connection.close()
-      throw isRefusal(cause) ? new TrackingRefusedError(port.id, cause) : cause
+      return await TrackingSession.connect('tracking', port, options, on)
+    } catch (refusal) {
+      if (!isRefusal(refusal)) throw refusal
+      try {
+        const session = await TrackingSession.connect('published', port, options, on)
+        session.refusal = new TrackingRefusedError(port.id, refusal, options.channel)
+        return session
+      } catch (other) {
+        throw isRefusal(other) ? new TrackingRefusedError(port.id, refusal, options.channel, other) : other
+      }
     }
   }
 
+  private static async connect(
+    mode: TrackingMode,
+    port: Pick<RedisPort, 'id' | 'dedicated'>,
+    options: TrackingSessionOptions,
+    on: TrackingSessionEvents,
+  ): Promise<TrackingSession> {
+    const { clock, connectTimeoutMs } = options
+    const connection = await port.dedicated({ name: options.name, connectTimeoutMs })
+    const late = (): Error => new RedisUnavailableError(port.id, 'deadline', { timeoutMs: connectTimeoutMs })
+    try {
+      const listening = handshake(mode, connection, options, (keys) => on.push(keys))
+      const runId = await withDeadline(listening, connectTimeoutMs, clock, late)
+      return new TrackingSession(mode, connection, runId, port, options, on)
+    } catch (cause) {
+      connection.close()
+      throw cause
+    }
+  }
+
+  /** Why it is not `tracking`. */
+  refusal: TrackingRefusedError | undefined
   private readonly heartbeat: Heartbeat
+  private asking: Timer | undefined
+  private closed = false
 
   private constructor(
+    readonly mode: TrackingMode,
     private readonly connection: DedicatedConnection,
     /** The server process that this session listens to. */
     readonly runId: string,
-    clock: Clock,
-    stalenessMs: number,
-    on: TrackingSessionEvents,
+    private readonly port: Pick<RedisPort, 'id' | 'dedicated'>,
+    private readonly options: TrackingSessionOptions,
+    private readonly on: TrackingSessionEvents,
   ) {
+    const { clock, stalenessMs } = options
     const everyMs = Math.min(HEARTBEAT_MS, stalenessMs / 4)
     this.heartbeat = new Heartbeat(
       connection,
@@ -58,6 +93,7 @@ export class TrackingSession {
   /** Sends the first PING; `validFrom` counts from its PONG on. */
   start(): void {
     this.heartbeat.start()
+    if (this.mode === 'published') this.askLater()
   }
 
   /** Monotonic ms: every write acknowledged up to then has been reported. −Infinity before the first PONG, and after {@link close}. */
@@ -76,14 +112,37 @@ export class TrackingSession {
   }
 
   close(): void {
+    this.closed = true
+    this.asking?.cancel()
     this.heartbeat.stop()
     this.connection.close()
   }
+
+  private askLater(): void {
+    this.asking = this.options.clock.timer(REFUSED_RETRY_MS, () => void this.ask())
+  }
+
+  private async ask(): Promise<void> {
+    const allowed = await this.isTrackingAllowed()
+    if (this.closed) return
+    if (allowed) this.on.lost(this, 'the server allows tracking now')
+    else this.askLater()
+  }
+
+  /** On a connection of its own, which ends: what it would be told is of no use before its successor has begun. */
+  private async isTrackingAllowed(): Promise<boolean> {
+    try {
+      const probe = await TrackingSession.connect('tracking', this.port, this.options, NOBODY)
+      probe.close()
+      return true
+    } catch (cause) {
+      if (!(cause instanceof Error)) throw cause
+      return false
+    }
+  }
 }
 
-export interface TrackingSessionOptions {
-  /** Which keys to hear of. No prefix may be the beginning of another one. */
-  readonly prefixes: readonly string[]
+export interface TrackingSessionOptions extends TrackingTargets {
   readonly clock: Clock
   /** A PING unanswered this long ends the session; the heartbeat is a quarter of it, 500 ms at most. */
   readonly stalenessMs: number
@@ -102,38 +161,7 @@ export interface TrackingSessionEvents {
   lost(session: TrackingSession, reason: string): void
 }
 
-/** The server does not let this connection track keys. Code `TRACKING_REFUSED`. */
-export class TrackingRefusedError extends VextrusError {
-  constructor(id: string, cause: RedisReplyError) {
-    super(
-      `Redis at ${id} refuses client-side tracking (${cause.message}). Until it allows it nothing is kept in this process's memory and waiting ` +
-        'callers look again on a timer. Allow the user `+client|id +client|tracking +info +subscribe +ping` and the channel ' +
-        '`&__redis__:invalidate`; a proxy in between must pass these commands on',
-      { code: 'TRACKING_REFUSED', cause },
-    )
-  }
-}
-
-const INVALIDATIONS = '__redis__:invalidate'
+const NOBODY: TrackingSessionEvents = { push: () => undefined, pong: () => undefined, lost: () => undefined }
 const HEARTBEAT_MS = 500
-
-async function handshake(
-  connection: DedicatedConnection,
-  prefixes: readonly string[],
-  on: TrackingSessionEvents,
-): Promise<string> {
-  connection.onMessage((channel, payload) => {
-    if (channel !== INVALIDATIONS) return
-    on.push(Array.isArray(payload) ? payload.map((key) => key.toString()) : null)
-  })
-  const [id, info] = await Promise.all([connection.call('CLIENT', ['ID']), connection.call('INFO', ['server'])])
-  const prefixed = prefixes.flatMap((prefix) => ['PREFIX', prefix])
-  await connection.call('CLIENT', ['TRACKING', 'ON', 'REDIRECT', Number(id), 'BCAST', ...prefixed])
-  await connection.call('SUBSCRIBE', [INVALIDATIONS])
-  return /^run_id:(\w+)/m.exec(String(info))?.[1] ?? ''
-}
-
-/** An error reply of the handshake that time alone will not mend. */
-function isRefusal(cause: unknown): cause is RedisReplyError {
-  return cause instanceof RedisReplyError && !['LOADING', 'BUSY', 'MASTERDOWN'].includes(cause.reply)
-}
+/** A refusal is a matter of configuration; it is asked again because an administrator may mend it without a restart. */
+export const REFUSED_RETRY_MS = 30_000

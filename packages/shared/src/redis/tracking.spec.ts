@@ -42,6 +42,7 @@ function sourceOf(...given: FakeMaster[] | [() => readonly FakeMaster[]]): Track
   const masters = typeof first === 'function' ? first : () => given as FakeMaster[]
   return new TrackingSource(masters, {
     prefixes: new Keyspace('vextrus:').trackedPrefixes,
+    channel: 'vextrus@changes',
     clock,
     random: { float: () => 0.999, int: () => 0, token: () => '' },
     stalenessMs: 2_000,
@@ -494,28 +495,151 @@ describe('a server that cannot be reached', () => {
 describe('a server that refuses tracking', () => {
   const refused = new RedisReplyError("NOPERM User app has no permissions to run the 'client|tracking' command")
 
-  it('is reported once, with what mends it, and asked again every half minute', async () => {
-    one.port.answer = (command) => (command.startsWith('CLIENT TRACKING') ? Promise.reject(refused) : undefined)
+  /** From now on it answers so to every command that begins like this. */
+  function refuse(...beginnings: string[]): void {
+    one.port.answer = (command) =>
+      beginnings.some((beginning) => command.startsWith(beginning)) ? Promise.reject(refused) : undefined
+  }
+
+  describe('is heard by what is published on it (R23)', () => {
+    it('on a connection of its own, whose PING goes out only after SUBSCRIBE was answered', async () => {
+      let subscribed = (): void => undefined
+      one.port.answer = (command) => {
+        if (command.startsWith('CLIENT TRACKING')) return Promise.reject(refused)
+        return command.startsWith('SUBSCRIBE')
+          ? new Promise((resolve) => (subscribed = () => resolve('OK')))
+          : undefined
+      }
+      source.start()
+      await clock.settle()
+      const [refusing, session] = one.port.opened
+      expect(refusing!.closed).toBe(true)
+      expect(session!.sent).toEqual(['INFO server', 'SUBSCRIBE vextrus@changes'])
+      expect([source.live, source.mode]).toEqual([false, undefined])
+      subscribed()
+      await clock.settle()
+      expect(session!.sent.at(-1)).toBe('PING')
+      expect([source.live, source.mode]).toEqual([true, 'published'])
+    })
+
+    it('is live only once the first PONG is here', async () => {
+      refuse('CLIENT TRACKING')
+      one.port.autoPong = false
+      source.start()
+      await clock.settle()
+      expect([source.live, source.epoch]).toEqual([false, 0])
+      one.port.last.pong()
+      await clock.settle()
+      expect(source.live).toBe(true)
+    })
+
+    it('with whole keys, and not with what other channels carry', async () => {
+      refuse('CLIENT TRACKING')
+      await started()
+      one.port.last.publish('vextrus@changes', 'vextrus:ключ')
+      one.port.last.publish('vextrus@other', 'vextrus:a')
+      one.port.last.push('vextrus:b')
+      expect(heard).toEqual(['vextrus:ключ'])
+    })
+
+    it('with the same end: a loss, silence, another server process', async () => {
+      refuse('CLIENT TRACKING')
+      await started()
+      const epochs = [source.epoch]
+      one.port.last.lose()
+      expect([source.live, source.mode]).toEqual([false, undefined])
+      await clock.advance(50)
+      epochs.push(source.epoch)
+      one.port.last.autoPong = false
+      await clock.advance(500 + 2_001)
+      expect(source.live).toBe(false)
+      await clock.advance(100)
+      epochs.push(source.epoch)
+      one.shard.session = data('bbbb')
+      await clock.advance(500)
+      expect(source.live).toBe(false)
+      one.port.runId = 'bbbb'
+      await clock.advance(2_000)
+      epochs.push(source.epoch)
+      expect(source.mode).toBe('published')
+      expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
+      expect(epochs).not.toContain(0)
+    })
+
+    it('and says so once, with what mends it', async () => {
+      refuse('CLIENT TRACKING')
+      const two = master('two:2')
+      two.port.answer = one.port.answer
+      source = sourceOf(one, two)
+      await started()
+      one.port.last.lose()
+      await clock.advance(61_000)
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toMatch(/^Redis at one:1 refuses client-side tracking .*`vextrus@changes`/)
+      expect(warnings[0]).toMatch(/\+client\|tracking .*&__redis__:invalidate/)
+    })
+
+    it('where one master refuses; the others track', async () => {
+      refuse('CLIENT TRACKING')
+      const two = master('two:2')
+      source = sourceOf(one, two)
+      await started()
+      expect(source.mode).toBe('published')
+      expect(two.port.last.sent).toContain('SUBSCRIBE __redis__:invalidate')
+    })
+
+    it('and is asked again every half minute; once it allows tracking a new epoch begins with it', async () => {
+      refuse('CLIENT TRACKING')
+      await started()
+      const [session, before] = [one.port.last, source.epoch]
+      await clock.advance(90_000)
+      expect(one.port.opened).toHaveLength(5)
+      expect(one.port.opened.filter(({ closed }) => !closed)).toEqual([session])
+      expect([source.epoch, heard]).toEqual([before, []])
+      one.port.answer = () => undefined
+      await clock.advance(30_100)
+      expect(session.closed).toBe(true)
+      expect([source.live, source.mode]).toEqual([true, 'tracking'])
+      expect(source.epoch).toBeGreaterThan(before)
+      expect(heard).toEqual(['reset at epoch 0'])
+      // And it is told of anew when it is taken away again.
+      refuse('CLIENT TRACKING')
+      one.port.last.lose()
+      await clock.advance(100)
+      expect([source.mode, warnings.length]).toEqual(['published', 2])
+    })
+
+    it('and is asked no more once it is closed', async () => {
+      refuse('CLIENT TRACKING')
+      await started()
+      let answer = (): void => undefined
+      one.port.connect = () => new Promise((resolve) => (answer = resolve))
+      await clock.advance(30_000)
+      source.close()
+      answer()
+      await clock.settle()
+      expect(one.port.opened.every(({ closed }) => closed)).toBe(true)
+      expect(clock.pendingTimers).toBe(0)
+    })
+  })
+
+  it('and messages too is reported once, with what mends it, and asked again every half minute', async () => {
+    refuse('CLIENT TRACKING', 'SUBSCRIBE')
     source.start()
     await clock.advance(29_999)
-    expect(one.port.opened).toHaveLength(1)
-    expect(one.port.last.closed).toBe(true)
+    expect(one.port.opened).toHaveLength(2)
+    expect(one.port.opened.every(({ closed }) => closed)).toBe(true)
     await clock.advance(61_000)
-    expect(one.port.opened).toHaveLength(4)
-    expect(source.live).toBe(false)
+    expect(one.port.opened).toHaveLength(8)
+    expect([source.live, source.mode]).toEqual([false, undefined])
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain('one:1')
     expect(warnings[0]).toContain('+client|tracking')
     expect(warnings[0]).toContain('&__redis__:invalidate')
-  })
-
-  it('is believed when it has changed its mind', async () => {
-    one.port.answer = (command) => (command.startsWith('CLIENT TRACKING') ? Promise.reject(refused) : undefined)
-    source.start()
-    await clock.settle()
+    expect(warnings[0]).toContain('&vextrus@changes')
     one.port.answer = () => undefined
     await clock.advance(30_000)
-    expect(source.live).toBe(true)
+    expect([source.live, source.mode]).toEqual([true, 'tracking'])
   })
 
   it('only for the moment (LOADING, BUSY) is tried again soon and in silence', async () => {

@@ -7,7 +7,8 @@ import type { RandomSource } from '../kernel/random.js'
 import type { RedisPort } from './client.js'
 import { KeepOpen } from './keep-open.js'
 import type { Shard, ShardSession } from './topology.js'
-import { TrackingRefusedError, TrackingSession, type TrackingSessionEvents } from './tracking-session.js'
+import { TrackingRefusedError, type TrackingMode, type TrackingTargets } from './tracking-handshake.js'
+import { REFUSED_RETRY_MS, TrackingSession, type TrackingSessionEvents } from './tracking-session.js'
 
 /**
  * The invalidation source on Redis: one tracking session for each master, seen from outside as one stream of writes with one epoch.
@@ -20,6 +21,8 @@ import { TrackingRefusedError, TrackingSession, type TrackingSessionEvents } fro
  *
  * Whatever breaks one of these conditions ends the epoch. It is not resumed: the next one begins with empty maps, after a new proof from
  * every session. So nothing has to be known about what was missed.
+ *
+ * A master that refuses tracking is heard by what is published on it (R23); from outside nothing is different but the {@link mode}.
  */
 export class TrackingSource implements InvalidationSource {
   private current = 1
@@ -32,6 +35,8 @@ export class TrackingSource implements InvalidationSource {
   })
   private warned = false
   private started = false
+  /** The last epoch that was told of as live. */
+  private begun = 0
 
   /** @param masters those there are now: the same array as long as they are the same */
   constructor(
@@ -51,6 +56,17 @@ export class TrackingSource implements InvalidationSource {
 
   get epoch(): number {
     return this.live ? this.current : 0
+  }
+
+  /** `published`: some master refuses tracking. Undefined while not every master has a session. */
+  get mode(): TrackingMode | undefined {
+    if (this.masters() !== this.followed || this.tracked.length === 0) return undefined
+    let mode: TrackingMode = 'tracking'
+    for (const { sessions } of this.tracked) {
+      if (sessions.current === undefined) return undefined
+      if (sessions.current.mode === 'published') mode = 'published'
+    }
+    return mode
   }
 
   validFrom(): number {
@@ -125,11 +141,16 @@ export class TrackingSource implements InvalidationSource {
     }
     const sessions = new KeepOpen<TrackingSession>(clock, new Backoff(BACKOFF, random), {
       open: () => TrackingSession.open(master.port, this.options, on),
-      opened: (session) => session.start(),
+      opened: (session) => this.opened(session),
       failed: (cause) => this.failed(cause),
     })
     const tracked: Tracked = { master, sessions, data: undefined }
     return tracked
+  }
+
+  private opened(session: TrackingSession): void {
+    if (session.refusal !== undefined) this.warnOnce(session.refusal)
+    session.start()
   }
 
   private pushed(keys: readonly string[] | null): void {
@@ -146,12 +167,17 @@ export class TrackingSource implements InvalidationSource {
     if (data !== undefined && data.runId !== session.runId) {
       return this.lost(tracked, session, 'the data connection is on another server process')
     }
-    this.warned = false
-    if (data === tracked.data) return
-    const known = tracked.data !== undefined
-    tracked.data = data
-    // A loss or a reconnect that nobody reported yet: what was kept before it belongs to the epoch before it.
-    if (known) this.endEpoch('data connection changed')
+    if (this.mode === 'tracking') this.warned = false
+    if (data !== tracked.data) {
+      const known = tracked.data !== undefined
+      tracked.data = data
+      // A loss or a reconnect that nobody reported yet: what was kept before it belongs to the epoch before it.
+      if (known) return this.endEpoch('data connection changed')
+    }
+    const { epoch, mode } = this
+    if (epoch === 0 || epoch === this.begun || mode === undefined) return
+    this.begun = epoch
+    this.options.began?.(mode)
   }
 
   private lost(tracked: Tracked, session: TrackingSession, reason: string): void {
@@ -160,9 +186,13 @@ export class TrackingSource implements InvalidationSource {
 
   private failed(cause: unknown): number | undefined {
     if (!(cause instanceof TrackingRefusedError)) return undefined
-    if (!this.warned) this.options.warn(cause.message)
-    this.warned = true
+    this.warnOnce(cause)
     return REFUSED_RETRY_MS
+  }
+
+  private warnOnce({ message }: TrackingRefusedError): void {
+    if (!this.warned) this.options.warn(message)
+    this.warned = true
   }
 
   private endEpoch(reason: string): void {
@@ -189,9 +219,7 @@ export class TrackingSource implements InvalidationSource {
   }
 }
 
-export interface TrackingOptions {
-  /** Which keys to hear of: {@link Keyspace.trackedPrefixes}. */
-  readonly prefixes: readonly string[]
+export interface TrackingOptions extends TrackingTargets {
   readonly clock: Clock
   readonly random: RandomSource
   /** A session that did not answer for this long is given up, ms; the heartbeat is a quarter of it, 500 ms at most. */
@@ -200,8 +228,10 @@ export interface TrackingOptions {
   readonly connectTimeoutMs: number
   /** Shown by `CLIENT LIST`. */
   readonly name: string
-  /** Told once when a server refuses tracking, with what mends it. */
+  /** Told once when a server refuses tracking, with what that means and what mends it. */
   readonly warn: (message: string) => void
+  /** Called when an epoch has become live. */
+  readonly began?: (mode: TrackingMode) => void
 }
 
 /** A master and the two ways to it. */
@@ -222,5 +252,3 @@ interface Tracked {
 }
 
 const BACKOFF = { baseMs: 50, capMs: 2_000 }
-/** A refusal is a matter of configuration; it is asked again because an administrator may mend it without a restart. */
-const REFUSED_RETRY_MS = 30_000

@@ -54,6 +54,7 @@ async function open(
   const warnings: string[] = []
   const source = new TrackingSource(() => connection.masters(), {
     prefixes,
+    channel: keyspace.changes,
     stalenessMs,
     clock: systemClock,
     random: systemRandom,
@@ -341,39 +342,43 @@ describe('a server that refuses', () => {
     const { source, warnings } = await open({ prefixes: ['vextrus:', 'vextrus:a'] })
     await waitFor('a warning', () => warnings.length > 0)
     expect(warnings[0]).toMatch(/overlaps/)
-    expect(source.live).toBe(false)
+    expect(source.mode).not.toBe('tracking')
   })
 
-  it('tracking to this user is reported with what to allow, and that is enough', async () => {
-    const allowed = [
-      '~vextrus*',
-      '&vextrus*',
-      '&__redis__:invalidate',
-      '+ping',
-      '+info',
-      '+time',
-      '+subscribe',
-      '+client|id',
-    ]
-    await server.command(
-      'ACL',
-      'SETUSER',
-      'app',
-      'on',
-      '>secret-of-app',
-      '+client|setname',
-
-      ...allowed,
-    )
-    undo.push(async () => void (await server.command('ACL', 'DELUSER', 'app')))
+  describe('tracking to this user', () => {
     const user = { username: 'app', password: 'secret-of-app' }
-    const { source, warnings } = await open(user)
-    await waitFor('a warning', () => warnings.length > 0)
-    expect(warnings[0]).toContain('+client|tracking')
-    expect(warnings[0]).not.toContain('secret-of-app')
-    await server.command('ACL', 'SETUSER', 'app', '+client|tracking')
-    source.reset('the administrator has mended it')
-    await waitFor('the session is live', () => source.live)
+    const allowed = '~vextrus* &__redis__:invalidate +ping +info +time +subscribe +client|id +client|setname'.split(' ')
+
+    beforeEach(async () => {
+      await server.command('ACL', 'SETUSER', 'app', 'on', '>secret-of-app', ...allowed)
+      undo.push(async () => void (await server.command('ACL', 'DELUSER', 'app')))
+    })
+
+    it('and messages too is reported with what to allow, and that is enough', async () => {
+      const { source, warnings } = await open(user)
+      await waitFor('a warning', () => warnings.length > 0)
+      expect(warnings[0]).toContain('+client|tracking')
+      expect(warnings[0]).toContain('&vextrus@changes')
+      expect(warnings[0]).not.toContain('secret-of-app')
+      expect(source.live).toBe(false)
+      await server.command('ACL', 'SETUSER', 'app', '+client|tracking')
+      source.reset('the administrator has mended it')
+      await waitFor('the session is live', () => source.live)
+      expect(source.mode).toBe('tracking')
+    })
+
+    it('is heard of by what is published, and nothing else (R23)', async () => {
+      await server.command('ACL', 'SETUSER', 'app', '&vextrus*')
+      const { source, heard, warnings } = await live(user)
+      expect(source.mode).toBe('published')
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toContain('+client|tracking')
+      await server.command('SET', 'vextrus:foreign', '1')
+      await server.command('PUBLISH', 'vextrus@other', 'vextrus:other')
+      await server.command('PUBLISH', keyspace.changes, 'vextrus:ключ')
+      await waitFor('a message', () => heard.length > 0)
+      expect(heard).toEqual(['vextrus:ключ'])
+    })
   })
 })
 

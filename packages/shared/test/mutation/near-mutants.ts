@@ -11,7 +11,13 @@ export const NEAR_MUTANTS: readonly Mutant[] = [
   {
     name: 'tickets before SUBSCRIBE',
     rule: 'R17',
-    edits: [edit('redis/tracking-session.ts', `await connection.call('SUBSCRIBE'`, `void connection.call('SUBSCRIBE'`)],
+    edits: [
+      edit(
+        'redis/tracking-handshake.ts',
+        `await connection.call('SUBSCRIBE', [INVALIDATIONS]`,
+        `void connection.call('SUBSCRIBE', [INVALIDATIONS]`,
+      ),
+    ],
     killer: [TRACKING, 'sends SUBSCRIBE only after TRACKING was answered'],
   },
   {

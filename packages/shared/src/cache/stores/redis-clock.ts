@@ -1,12 +1,13 @@
 import { SingleFlight } from '../../kernel/single-flight.js'
 import type { RandomSource } from '../../kernel/random.js'
 import type { Keyspace } from '../../redis/keyspace.js'
-import { command, scriptCommand } from '../../redis/script.js'
+import { command } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
 import type { RedisCommand, RedisReply, Shard, Unit, UnitReplies } from '../../redis/topology.js'
 import type { ClockReply, Hold, StandingHold, TagReply } from '../cache-store.js'
 import { CacheUnavailableError } from '../errors.js'
 import type { RedisUnits } from './redis-units.js'
+import type { RedisWrites } from './redis-writes.js'
 
 /** Marks that one delta carries at most: a reply as long as this may have been cut (R3). */
 const DELTA_LIMIT = 1_200
@@ -34,6 +35,7 @@ export class RedisClock {
   /** @param trustFailovers promoted masters are taken at their word: `onFailover: 'trust'` */
   constructor(
     private readonly units: RedisUnits,
+    private readonly writes: RedisWrites,
     private readonly keyspace: Keyspace,
     private readonly random: RandomSource,
     private readonly trustFailovers: boolean,
@@ -102,7 +104,10 @@ export class RedisClock {
   async bump(tags: readonly string[], maxTags: number, members: readonly string[] = [], which = 'all'): Promise<void> {
     const args = [maxTags, which, members.length, ...members, ...tags]
     await this.units.one(
-      this.unit((shard) => [this.script(shard, true), scriptCommand(SCRIPTS.cacheBump, [this.keyspace.tags], args)]),
+      this.unit((shard) => [
+        this.script(shard, true),
+        this.writes.script(SCRIPTS.cacheBump, [this.keyspace.tags], args),
+      ]),
     )
   }
 
@@ -111,12 +116,17 @@ export class RedisClock {
     // A second time where the server had to be sent the first script, and so made the clock after the other had looked for it.
     const generation = (await this.nextGeneration()) ?? (await this.nextGeneration())
     if (generation === null) throw new CacheUnavailableError('the tag clock was lost while clearing; call again')
+    await this.markClear()
+    return generation
+  }
+
+  /** Tells every process that anything may have been written. @throws CacheUnavailableError */
+  async markClear(): Promise<void> {
     const marker = this.keyspace.clearMarker
     await this.units.one({
       key: marker,
-      commands: [scriptCommand(SCRIPTS.cacheMarkClear, [marker], [CLEAR_MARKER_MS])],
+      commands: [this.writes.script(SCRIPTS.cacheMarkClear, [marker], [CLEAR_MARKER_MS])],
     })
-    return generation
   }
 
   /** The members of a hold. False: there are too many. @throws CacheUnavailableError */
@@ -136,7 +146,7 @@ export class RedisClock {
     const { replies } = await this.units.one(
       this.unit((shard) => [
         this.script(shard, how === 'place'),
-        scriptCommand(SCRIPTS.cacheHold, [this.keyspace.tags], args),
+        this.writes.script(SCRIPTS.cacheHold, [this.keyspace.tags], args),
       ]),
     )
     return replies[1] === -1 ? null : replies[1] === 1
@@ -146,7 +156,10 @@ export class RedisClock {
   private async nextGeneration(): Promise<string | null> {
     const step = 1 + this.random.int(LARGEST_CLEAR_STEP)
     const { replies } = await this.units.one(
-      this.unit((shard) => [this.script(shard, true), scriptCommand(SCRIPTS.cacheClear, [this.keyspace.tags], [step])]),
+      this.unit((shard) => [
+        this.script(shard, true),
+        this.writes.script(SCRIPTS.cacheClear, [this.keyspace.tags], [step]),
+      ]),
     )
     return replies[1] === null ? null : String(replies[1])
   }
@@ -154,7 +167,7 @@ export class RedisClock {
   private script(shard: Shard, create: boolean): RedisCommand {
     const epoch = this.trustFailovers ? '' : (shard.session?.epoch ?? '')
     const args = [this.random.int(RANDOM_BOUND), epoch, create ? '1' : '0']
-    return scriptCommand(SCRIPTS.cacheClock, [this.keyspace.tags], args)
+    return this.writes.script(SCRIPTS.cacheClock, [this.keyspace.tags], args)
   }
 }
 

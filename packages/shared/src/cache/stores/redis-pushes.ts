@@ -2,8 +2,11 @@ import { type Clock, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
 import type { Keyspace } from '../../redis/keyspace.js'
+import type { TrackingMode } from '../../redis/tracking-handshake.js'
 import { TrackingSource } from '../../redis/tracking.js'
 import type { PushListener, PushSource } from '../cache-store.js'
+import { RedisTold } from './redis-told.js'
+import type { Telling, Tells } from './redis-writes.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
 
@@ -17,17 +20,19 @@ export interface RedisPushesOptions {
 
 /**
  * The pushes of Redis, for the engine: an entry that changed, a wake key that was written, the tag clock, the mark of a `clear()`, or a reset.
- * It holds the tracking sessions, one a master, on connections of their own.
+ * It holds the tracking sessions, one a master, on connections of their own, and says whether this process's writes have to be published for
+ * those that are refused tracking (R23).
  */
-export class RedisPushes implements PushSource {
+export class RedisPushes implements PushSource, Tells {
   private source: TrackingSource | null = null
   private stopWatching: () => void = () => undefined
+  private readonly told: RedisTold
   private readonly listeners = new Set<PushListener>()
   private readonly stalenessMs: number
   private readonly clock: Clock
   private readonly random: RandomSource
 
-  /** @param warn told once when the server refuses tracking, with what mends it */
+  /** @param warn told once when the server refuses tracking, with what that means and what mends it */
   constructor(
     private readonly connection: RedisConnection,
     private readonly keyspace: Keyspace,
@@ -37,6 +42,17 @@ export class RedisPushes implements PushSource {
     this.stalenessMs = stalenessMs
     this.clock = clock
     this.random = random
+    this.told = new RedisTold(connection, keyspace, clock, stalenessMs, warn)
+  }
+
+  /** Whether what this process writes now is published (R23). */
+  get telling(): Telling {
+    return this.told.telling
+  }
+
+  /** How it hears of writes; undefined while not every master has a session. */
+  get mode(): TrackingMode | undefined {
+    return this.source?.mode
   }
 
   /** Begins to open the sessions; the connection must have begun to connect. */
@@ -44,14 +60,22 @@ export class RedisPushes implements PushSource {
     if (this.source !== null) return
     const source = new TrackingSource(() => this.connection.masters(), {
       prefixes: this.keyspace.trackedPrefixes,
+      channel: this.keyspace.changes,
       clock: this.clock,
       random: this.random,
       stalenessMs: this.stalenessMs,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       name: 'vextrus-tracking',
       warn: this.warn,
+      began: (mode) => this.told.began(mode),
     })
-    source.listen({ invalidate: (redisKey) => this.pushed(redisKey), reset: (reason) => this.reset(reason) })
+    source.listen({
+      invalidate: (redisKey) => this.pushed(redisKey),
+      reset: (reason) => {
+        this.told.ended()
+        this.reset(reason)
+      },
+    })
     // R20: another session of the data connection is another epoch of pushes.
     const stopSessions = this.connection.onSession((session) => {
       if (session !== undefined) source.reset('data connection')
@@ -67,19 +91,19 @@ export class RedisPushes implements PushSource {
   }
 
   get live(): boolean {
-    return this.source?.live ?? false
+    return this.validFrom() !== -Infinity
   }
 
   get epoch(): number {
-    return this.source?.epoch ?? 0
+    return this.source !== null && this.told.open ? this.source.epoch : 0
   }
 
   validFrom(): number {
-    return this.source === null ? -Infinity : this.source.validFrom()
+    return this.source !== null && this.told.open ? this.source.validFrom() : -Infinity
   }
 
   async barrier(): Promise<boolean> {
-    return this.source === null ? false : this.source.barrier()
+    return this.source !== null && this.live && (await this.source.barrier())
   }
 
   listen(listener: PushListener): () => void {
@@ -91,6 +115,7 @@ export class RedisPushes implements PushSource {
     this.stopWatching()
     this.source?.close()
     this.source = null
+    this.told.stop()
   }
 
   private pushed(redisKey: string): void {
@@ -99,6 +124,7 @@ export class RedisPushes implements PushSource {
     if (redisKey === this.keyspace.tags) return this.tell((listener) => listener.clockMoved?.())
     // R2: whatever is kept is of before the clear, or may be.
     if (redisKey === this.keyspace.clearMarker) return this.reset('cleared')
+    if (redisKey === this.keyspace.publishedMarker) return this.told.marked()
     const waited = this.keyspace.keyOfWake(redisKey)
     if (waited !== undefined) this.tell((listener) => listener.signalled?.(waited))
   }

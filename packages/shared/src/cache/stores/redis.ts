@@ -29,6 +29,7 @@ import { CacheUnavailableError } from '../errors.js'
 import { holdsReply, memberOf, membersOf, RedisClock, tagReply } from './redis-clock.js'
 import { RedisScans } from './redis-scans.js'
 import { RedisUnits } from './redis-units.js'
+import { RedisWrites, type Tells } from './redis-writes.js'
 
 /** Keys of one MGET: no command of ours keeps the server for longer than a fraction of a millisecond. */
 const MGET_LIMIT = 500
@@ -56,22 +57,24 @@ export interface RedisCacheStoreOptions {
  */
 export class RedisCacheStore implements CacheStore {
   private readonly units: RedisUnits
+  private readonly writes: RedisWrites
   private readonly clock: RedisClock
   private readonly scans: RedisScans
   private readonly trustFailovers: boolean
   /** Of the last reading of each server: what most readings share. */
   private lastSource: Source = { epoch: '', nowMs: 0 }
 
-  /** @param topology where keys live @param keyspace names of keys */
+  /** @param topology where keys live @param keyspace names of keys @param pushes where they say so, writes are published (R23) */
   constructor(
     private readonly topology: Topology,
     private readonly keyspace: Keyspace,
-    readonly pushes: PushSource,
+    readonly pushes: PushSource & Partial<Tells>,
     { deadlineMs, onFailover = 'flush', random = systemRandom, clock = systemClock }: RedisCacheStoreOptions,
   ) {
     this.trustFailovers = onFailover === 'trust'
     this.units = new RedisUnits(topology, deadlineMs, clock)
-    this.clock = new RedisClock(this.units, keyspace, random, this.trustFailovers)
+    this.writes = new RedisWrites(keyspace, pushes)
+    this.clock = new RedisClock(this.units, this.writes, keyspace, random, this.trustFailovers)
     this.scans = new RedisScans(this.units, keyspace)
   }
 
@@ -148,7 +151,7 @@ export class RedisCacheStore implements CacheStore {
         const { head, tail } = envelopeParts({ ...entry, e })
         const args = [value, head, tail, entry.ttlMs, entry.ttlMs + entry.graceMs]
         return this.unit(key, [
-          scriptCommand(SCRIPTS.cacheFill, [this.keyspace.entry(key), this.keyspace.lease(key)], args),
+          this.writes.script(SCRIPTS.cacheFill, [this.keyspace.entry(key), this.keyspace.lease(key)], args),
         ])
       }),
       this.clock.unit([this.clock.tags(tags), this.clock.holds()]),
@@ -189,7 +192,7 @@ export class RedisCacheStore implements CacheStore {
       if (seen.codec === FOREIGN_CODEC) return [command('PEXPIRE', [entry, ttlMs])]
       const { head } = envelopeParts(seen)
       const args = [this.stamp(shard, until).notAfter, head, `${seen.s} `, ttlMs, ttlMs + graceMs]
-      return [scriptCommand(SCRIPTS.cacheTouch, [entry], args)]
+      return [this.writes.script(SCRIPTS.cacheTouch, [entry], args)]
     }
     const [result] = await this.units.inTime([this.unit(key, commands)])
     if (result instanceof CacheUnavailableError) throw result
@@ -206,7 +209,7 @@ export class RedisCacheStore implements CacheStore {
     // R11: this order. A fill between the two is deleted, a later one refused.
     const answered = await this.units.all(
       keys.map((key) =>
-        this.unit(key, [command('DEL', [this.keyspace.lease(key)]), command('UNLINK', [this.keyspace.entry(key)])]),
+        this.unit(key, [command('DEL', [this.keyspace.lease(key)]), this.writes.unlink(this.keyspace.entry(key))]),
       ),
     )
     const existed = answered.map(({ replies }) => replies[1] === 1)
@@ -217,6 +220,8 @@ export class RedisCacheStore implements CacheStore {
 
   async deletePattern(glob: string): Promise<number> {
     const { removed, leased } = await this.scans.deletePattern(glob)
+    // Nobody told of evictions, so what is not there any more may be near somebody still: then all is dropped that is near.
+    if (this.writes.told) await this.clock.markClear()
     if (leased.length > 0) await this.signal(leased)
     return removed
   }
@@ -307,8 +312,8 @@ export class RedisCacheStore implements CacheStore {
     const [key, lease] = [this.keyspace.entry(entry.key), this.keyspace.lease(entry.key)]
     const args = [notAfter, head, tail, entry.ttlMs, entry.ttlMs + entry.graceMs]
     return entry.version === null
-      ? [command('DEL', [lease]), scriptCommand(SCRIPTS.cacheSet, [key], args)]
-      : [scriptCommand(SCRIPTS.cacheSetVersion, [key, lease], [...args, entry.version])]
+      ? [command('DEL', [lease]), this.writes.script(SCRIPTS.cacheSet, [key], args)]
+      : [this.writes.script(SCRIPTS.cacheSetVersion, [key, lease], [...args, entry.version])]
   }
 
   /**
@@ -336,9 +341,7 @@ export class RedisCacheStore implements CacheStore {
   /** Waiters that miss this signal look again when the lease that they saw would have ended; so the delete it follows has not failed. */
   private signal(keys: readonly string[]): Promise<void> {
     return this.tryTo(
-      this.units.all(
-        keys.map((key) => this.unit(key, [command('SET', [this.keyspace.wake(key), '1', 'PX', SIGNAL_MS])])),
-      ),
+      this.units.all(keys.map((key) => this.unit(key, [this.writes.signal(this.keyspace.wake(key), SIGNAL_MS)]))),
     )
   }
 
