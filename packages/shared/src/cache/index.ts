@@ -11,7 +11,9 @@ export type {
   SetOptions,
 } from './public-types.js'
 export type { GetOrSetManyOptions, LoadManyContext } from './many.js'
-export type { CacheStatistics, GroupStatistics, HitCounts } from './statistics.js'
+export type { AuditAge, AuditStatistics, CacheStatistics, GroupStatistics, HitCounts } from './statistics.js'
+export type { NearCallOption, NearOptions, NearValuesMode } from './near-options.js'
+export { cacheStaleHit } from './near-audit.js'
 export type { HoldOptions, HoldTargets } from './invalidation-hold.js'
 export { currentTenant, runAsTenant, runGlobal } from './tenancy.js'
 export type { TenancyOptions } from './tenancy.js'

@@ -5,7 +5,7 @@ export class HeldPushes implements PushSource {
   /** Pushes that are lost from now on, and told to nobody. */
   losing = 0
   private holding = false
-  /** Monotonic ms at which the last push had come, and with it everything before it. Infinity: nothing is held. */
+  /** Monotonic ms since which pushes are held. Infinity: none is. */
   private heldFrom = Infinity
   private readonly listeners = new Set<PushListener>()
   private queue: (() => void)[] = []
@@ -31,12 +31,13 @@ export class HeldPushes implements PushSource {
   }
 
   validFrom(): number {
-    return this.heldFrom
+    return Math.min(this.heldFrom, this.inner.validFrom())
   }
 
   /** Stands in the same line as the pushes. */
-  barrier(): Promise<boolean> {
-    return new Promise((resolve) => this.send(() => resolve(true)))
+  async barrier(): Promise<boolean> {
+    const told = await this.inner.barrier()
+    return new Promise((resolve) => this.send(() => resolve(told)))
   }
 
   listen(listener: PushListener): () => void {

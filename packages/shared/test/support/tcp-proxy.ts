@@ -2,8 +2,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** A TCP proxy on a free port of this machine, for the faults that a server can't play itself. */
 export class TcpProxy {
-  private readonly pairs = new Set<readonly [Socket, Socket]>()
+  private readonly pairs = new Set<Pair>()
   private held = false
+  private late: { readonly said: string; readonly ms: number } | null = null
   /** Connections taken since the start. */
   accepted = 0
 
@@ -30,21 +31,31 @@ export class TcpProxy {
     return this.pairs.size
   }
 
-  /** Half-open: connections stay, new ones are taken, and nothing is passed on in either direction. */
-  hold(): void {
-    this.held = true
-    for (const pair of this.pairs) for (const socket of pair) socket.pause()
+  /**
+   * Half-open: connections stay, new ones are taken, and nothing is passed on in either direction.
+   * @param said only the connections of now on which the client has sent this text
+   */
+  hold(said?: string): void {
+    this.held = said === undefined
+    for (const pair of this.pairs) {
+      if (said === undefined || pair.said.includes(said)) for (const socket of pair.sockets) socket.pause()
+    }
   }
 
   /** Passes on what was held back, and all that comes. */
   release(): void {
     this.held = false
-    for (const pair of this.pairs) for (const socket of pair) socket.resume()
+    for (const { sockets } of this.pairs) for (const socket of sockets) socket.resume()
+  }
+
+  /** On connections on which the client has sent this text, what the server sends comes so much later. */
+  delay(said: string, ms: number): void {
+    this.late = { said, ms }
   }
 
   /** Resets every connection. */
   cut(): void {
-    for (const pair of this.pairs) for (const socket of pair) socket.resetAndDestroy()
+    for (const { sockets } of this.pairs) for (const socket of sockets) socket.resetAndDestroy()
   }
 
   async stop(): Promise<void> {
@@ -54,11 +65,19 @@ export class TcpProxy {
   }
 
   private join(near: Socket, far: Socket): void {
-    const pair = [near, far] as const
+    const pair: Pair = { sockets: [near, far], said: '' }
     this.pairs.add(pair)
     this.accepted++
-    for (const [from, to] of [pair, [far, near] as const]) {
-      from.on('data', (chunk) => to.write(chunk))
+    near.on('data', (chunk) => {
+      if (pair.said.length < REMEMBERED) pair.said += chunk.toString('latin1')
+    })
+    for (const [from, to] of [pair.sockets, [far, near] as const]) {
+      from.on('data', (chunk) => {
+        const { late } = this
+        if (from === near || late === null || !pair.said.includes(late.said)) to.write(chunk)
+        // What waits equally long stays in order.
+        else setTimeout(() => to.writable && to.write(chunk), late.ms)
+      })
       from.on('error', () => undefined)
       from.on('close', () => {
         this.pairs.delete(pair)
@@ -67,4 +86,13 @@ export class TcpProxy {
       if (this.held) from.pause()
     }
   }
+}
+
+/** Characters of what a client sends first, enough for a handshake. */
+const REMEMBERED = 4_096
+
+interface Pair {
+  readonly sockets: readonly [Socket, Socket]
+  /** By the client, at first. */
+  said: string
 }
