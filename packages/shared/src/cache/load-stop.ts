@@ -48,16 +48,7 @@ export class LoadStop {
   race<T>(work: T | PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const end = this.onStop(reject)
-      Promise.resolve(work).then(
-        (value) => {
-          end()
-          resolve(value)
-        },
-        (error: unknown) => {
-          end()
-          reject(error)
-        },
-      )
+      Promise.resolve(work).finally(end).then(resolve, reject)
     })
   }
 }

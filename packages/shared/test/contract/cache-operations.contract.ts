@@ -9,6 +9,7 @@ import { Keyspace } from '../../src/redis/keyspace.js'
 import type { CacheBackend, CachePair } from '../support/cache-backends.js'
 import { HeldLoad } from '../support/memory-world.js'
 import { waitFor } from '../support/wait-for.js'
+import { impatientLoads } from './cache-loads.contract.js'
 
 /** Patterns, holds, versions, grace, scopes and guards, seen by two processes on one server. */
 export function cacheOperationsContract(name: string, makeBackend: () => Promise<CacheBackend>): void {
@@ -324,6 +325,8 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         expect(await other.lookup('k')).toMatchObject({ hit: true, stale: true })
       })
     })
+
+    impatientLoads(() => backend)
 
     describe('scopes', () => {
       it('keep tenants and users apart, in every operation', async () => {

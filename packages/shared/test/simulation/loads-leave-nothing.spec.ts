@@ -53,7 +53,7 @@ describe('ten thousand callers with time-outs, signals and loaders that fail or 
       const loadTimeout = random.chance(0.5) ? { hard } : { soft: 1 + random.int(hard - 1), hard }
       const signal = random.chance(0.5) ? controller.signal : undefined
       open++
-      cache
+      void cache
         .getOrSet(key, load, { ttl: '100ms', grace: '2s', tags: ['x'], loadTimeout, signal })
         .then(
           () => 'value',
@@ -62,7 +62,7 @@ describe('ten thousand callers with time-outs, signals and loaders that fail or 
         .then((end) => {
           open--
           ends[end] = (ends[end] ?? 0) + 1
-        }, undefined)
+        })
     }
 
     for (let wave = 0; wave < WAVES; wave++) {

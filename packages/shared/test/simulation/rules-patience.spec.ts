@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
 import { CacheClosedError, LoadTimeoutError } from '../../src/cache/errors.js'
 import { LEASE_MS } from '../../src/cache/lease-upkeep.js'
-import type { GetOrSetOptions, LoadContext } from '../../src/cache/public-types.js'
+import type { LoadContext } from '../../src/cache/public-types.js'
 import { HeldLoad, idle, MemoryWorld, rejection, stateOf, type TestProcess } from '../support/memory-world.js'
 
 /** A loader that hangs whatever its signal says, and what it was given. */
@@ -18,10 +18,10 @@ function hanging(): { load: (context: LoadContext) => Promise<string>; contexts:
 }
 
 /** A world in which `one` has a stale entry at `k`, of a minute's grace. */
-async function stale(options: GetOrSetOptions<string> = {}): Promise<{ world: MemoryWorld; one: TestProcess }> {
+async function stale(): Promise<{ world: MemoryWorld; one: TestProcess }> {
   const world = new MemoryWorld()
   const one = world.process()
-  await one.cache.set('k', 'old', { ttl: '10s', grace: '1m', ...(options.tags && { tags: options.tags }) })
+  await one.cache.set('k', 'old', { ttl: '10s', grace: '1m' })
   await world.clock.advance('10s')
   return { world, one }
 }
