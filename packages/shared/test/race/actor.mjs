@@ -20,6 +20,7 @@ export class Actor {
    * @param {{ stalenessMs: number, values: string }} surroundings.near how the process remembers what it read
    * @param {boolean} surroundings.naive
    * @param {string} surroundings.name for reports
+   * @param {boolean} [surroundings.watches] it does nothing but look, all the time
    */
   constructor(surroundings) {
     const judge = new Judge(surroundings)
@@ -31,6 +32,7 @@ export class Actor {
     this.writer = new Writer(all)
     // The usual cache-aside has no memory to read from.
     this.burst = surroundings.naive ? this.reader : new Burst(all)
+    this.watcher = { round: () => this.burst.watch() }
   }
 
   /** One operation. False: it has not come to an end in time, and the actor with it. */
@@ -38,13 +40,17 @@ export class Actor {
     const { random, tally, name } = this.surroundings
     const patience = new AbortController()
     const over = setTimeout(HANGING_MS, true, { signal: patience.signal }).catch(() => false)
-    const user = this[random.weighted(USERS)]
+    const user = this[this.surroundings.watches ? 'watcher' : random.weighted(USERS)]
     const hangs = await Promise.race([this.#run(user), over])
     patience.abort()
     if (hangs === true)
-      tally.violation({ operation: user.constructor.name, saw: `no end after ${HANGING_MS} ms`, actor: name })
+      tally.violation({ operation: this.#nameOf(user), saw: `no end after ${HANGING_MS} ms`, actor: name })
     else if (random.chance(0.5)) await this.origin.latency()
     return hangs !== true
+  }
+
+  #nameOf(user) {
+    return user === this.watcher ? 'Watcher' : user.constructor.name
   }
 
   async #run(user) {
@@ -53,7 +59,7 @@ export class Actor {
     } catch (error) {
       // Neither a load that failed nor an invalidation that was refused: those are met where they belong.
       const { tally, name } = this.surroundings
-      tally.violation({ operation: user.constructor.name, saw: String(error?.stack ?? error), actor: name })
+      tally.violation({ operation: this.#nameOf(user), saw: String(error?.stack ?? error), actor: name })
     }
   }
 }

@@ -1,11 +1,12 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { sourcesOf, tagsOf } from './catalogue.mjs'
+import { FAMILIES, sourcesOf, tagsOf } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 import { LoadFailed } from './origin.mjs'
 import { READABLE } from './reader.mjs'
 
 const MOST_READS = 1_000
 const MOST_MS = 200
+const PAUSE_MS = 60
 /** So many in one go; then the event loop, and with it what other processes push, has its turn. */
 const SLICE = 25
 /** Whoever acknowledges needs a moment to say so: then the history is looked at. */
@@ -26,12 +27,27 @@ export class Burst {
   }
 
   async round() {
-    const how = this.random.weighted(HOW)
-    const keys = this.random.some(READABLE, how === 'getMany' ? 2 + this.random.int(3) : 1 + this.random.int(2))
+    await this.#burst(this.random.weighted(HOW))
+  }
+
+  /** Without loads, which wait for other processes now and then: whoever only looks goes on looking, whatever has befallen the process. */
+  async watch() {
+    await this.#burst(this.random.weighted(HOW_TO_WATCH))
+    await setTimeout(this.random.int(PAUSE_MS))
+  }
+
+  async #burst(how) {
+    const keys = this.random.some(
+      this.random.chance(0.4) ? FAMILIES.quiet : READABLE,
+      how === 'getMany' ? 2 + this.random.int(3) : 1 + this.random.int(2),
+    )
     const notes = new Notes(how)
     const until = performance.now() + MOST_MS
     for (let i = 0; i < MOST_READS && performance.now() < until; i += SLICE) {
+      const before = notes.answers
       for (let j = 0; j < SLICE; j++) await this.#read(notes, how, keys)
+      // The cache is away: to be told so again and again keeps the machine busy for nothing.
+      if (notes.answers === before) break
       await (this.random.chance(0.2) ? setTimeout(this.random.int(5)) : setImmediate())
     }
     await this.#judge(notes)
@@ -69,7 +85,7 @@ export class Burst {
         values = [value]
         level = from ?? 'l2'
       } else {
-        const options = { ...this.origin.lifetime(), tags: tagsOf(key) }
+        const options = { ...this.origin.lifetime(key), tags: tagsOf(key) }
         if (how === 'getOrSet past L1') options.l1 = false
         values = [await this.cache.getOrSet(key, () => this.origin.load(key), options)]
         if (options.l1 === false) level = 'l2'
@@ -154,6 +170,7 @@ export class Burst {
 /** What a burst has read: for each key, source and level the times and the versions seen. */
 class Notes {
   lists = new Map()
+  answers = 0
   began = machineMs()
 
   /** @param {string} how */
@@ -165,6 +182,7 @@ class Notes {
     const name = `${key} ${source} ${level}`
     let list = this.lists.get(name)
     if (list === undefined) this.lists.set(name, (list = { key, source, level, times: [], versions: [] }))
+    this.answers++
     list.times.push(at)
     list.versions.push(version)
   }
@@ -176,4 +194,10 @@ const HOW = /** @type {const} */ ([
   [5, 'getOrSet past L1'],
   [10, 'get'],
   [10, 'getMany'],
+])
+
+const HOW_TO_WATCH = /** @type {const} */ ([
+  [70, 'lookup'],
+  [15, 'get'],
+  [15, 'getMany'],
 ])

@@ -6,6 +6,7 @@
  * - `part` keys are invalidated by tag alone, because `page` keys are made of them: a page's load reads parts through the cache, and the page
  *   carries the tags of its parts.
  * - `through` keys are written through with `set`, one writer at a time, or deleted; they share a tag with others.
+ * - `quiet` keys are deleted too, but seldom: they lie in a process's memory until it must have noticed by itself that it hears nothing.
  * - `duel` keys are written by two versioned `set`s at a time, of which the newer one has to win.
  */
 const PLAIN = names('plain', 4)
@@ -13,13 +14,22 @@ const TAGGED = names('tagged', 6)
 const PARTS = names('part', 4)
 const THROUGH = names('through', 3)
 const DUEL = names('duel', 2)
+const QUIET = names('quiet', 3)
 const PAGES = names('page', 2)
 
 /** Keys with a version in the database. */
-export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH, ...DUEL]
+export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH, ...DUEL, ...QUIET]
 
 /** Keys by family. */
-export const FAMILIES = { plain: PLAIN, tagged: TAGGED, part: PARTS, through: THROUGH, duel: DUEL, page: PAGES }
+export const FAMILIES = {
+  plain: PLAIN,
+  tagged: TAGGED,
+  part: PARTS,
+  through: THROUGH,
+  duel: DUEL,
+  quiet: QUIET,
+  page: PAGES,
+}
 
 /** Patterns, each with the keys that it matches. */
 export const PATTERNS = [

@@ -36,14 +36,14 @@ export class Faults {
    * @param servers the cache's
    * @param topologyFaults theirs
    * @param worker a process of the fleet, undefined while it is being started again
-   * @param ways its ways to the cache's servers
+   * @param ways of each process to the cache's servers
    */
   constructor(
     private readonly servers: RaceServers,
     private readonly topologyFaults: readonly TopologyFault[],
     private readonly hazards: Hazards,
     private readonly worker: (number: number) => Worker | undefined,
-    private readonly ways: (number: number) => Ways,
+    private readonly ways: readonly Ways[],
     private readonly random: SeededRandom,
     private readonly times: FaultTimes,
   ) {}
@@ -54,30 +54,31 @@ export class Faults {
     const round = Math.floor(this.next / faults.length)
     const name = faults[this.next++ % faults.length]!
     const worker = this.worker(round)
+    let isDone = true
     switch (name) {
       case 'tracking connection cut':
-        this.on(round, 'tracking', (network) => network.cut('tracking'))
+        isDone = this.on('tracking', (network) => network.cut('tracking'))
         break
       case 'tracking connection half-open':
-        this.on(round, 'tracking', (network) => network.lose('tracking'))
+        isDone = this.on('tracking', (network) => network.lose('tracking'))
         break
       case 'tracking connection deaf':
-        this.on(round + 1, 'tracking', (network) => network.lose('tracking', true))
+        isDone = this.on('tracking', (network) => network.lose('tracking', true))
         break
       case 'tracking connection held for 2.5 s':
-        this.on(round + 2, 'tracking', (network) => network.holdFor(DEAF_MS, 'tracking'))
+        isDone = this.on('tracking', (network) => network.holdFor(DEAF_MS, 'tracking'))
         break
       case 'tracking connection slow':
-        this.on(round + 1, 'tracking', (network) => network.slow('tracking', SLOW_MS, SLOW_FOR_MS))
+        isDone = this.on('tracking', (network) => network.slow('tracking', SLOW_MS, SLOW_FOR_MS))
         break
       case 'data connection slow':
-        this.on(round + 2, 'data', (network) => network.slow('data', SLOW_MS, SLOW_FOR_MS))
+        isDone = this.on('data', (network) => network.slow('data', SLOW_MS, SLOW_FOR_MS))
         break
       case 'data connection half-open':
-        this.on(round + 1, 'data', (network) => network.lose('data'))
+        isDone = this.on('data', (network) => network.lose('data'))
         break
       case 'event loop blocked':
-        this.block(this.worker(round), blockedMs)
+        isDone = this.block(this.worker(round + 2), blockedMs)
         break
       case 'FLUSHALL':
         await this.hazards.during(() => this.onMasters('FLUSHALL'))
@@ -98,17 +99,17 @@ export class Faults {
         this.worker(round + 1)?.signal('SIGKILL')
         break
       case 'SIGSTOP past the lease':
-        this.stopFor(this.worker(round + 1), stoppedMs)
+        isDone = this.stopFor(this.worker(round + 2), stoppedMs)
         break
       case 'network held for 700 ms':
-        this.ways(round + 1).holdFor(HELD_MS)
+        this.way(round + 1).holdFor(HELD_MS)
         break
       case 'network cut':
-        this.ways(round + 2).cut()
+        this.way(round + 2).cut()
         break
       case 'network held, then cut':
-        this.ways(round + 3).holdFor(HELD_MS / 2)
-        this.ways(round + 3).cut()
+        this.way(round + 3).holdFor(HELD_MS / 2)
+        this.way(round + 3).cut()
         break
       case 'CLIENT KILL of data connections':
         await this.onMasters('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
@@ -127,7 +128,14 @@ export class Faults {
         await this.onMasters('CLIENT', 'PAUSE', 200)
         break
     }
-    this.count(name)
+    if (isDone) this.count(name)
+    // Nobody was there to be hit: it is tried again.
+    else this.next--
+  }
+
+  /** Each had its turn. */
+  get hadAll(): boolean {
+    return this.times.faults.every((name) => this.counts[name] !== undefined)
   }
 
   /** The next one of the topology, if none is under way. It goes on by itself; that it failed is told by {@link check}. */
@@ -157,6 +165,10 @@ export class Faults {
     await Promise.all([...this.under, this.ofTopology])
   }
 
+  private way(number: number): Ways {
+    return this.ways[number % this.ways.length]!
+  }
+
   private count(name: string): void {
     this.counts[name] = (this.counts[name] ?? 0) + 1
   }
@@ -167,11 +179,13 @@ export class Faults {
     await Promise.all(masters.map((server: RedisServer) => server.command(name, ...args).catch(() => undefined)))
   }
 
-  /** On one of the ways of a process that has such a connection, or on all: then it is of no use that the others are quick. */
-  private on(number: number, kind: LineKind, what: (network: Network) => void): void {
-    const networks = this.ways(number).with(kind)
-    if (networks.length === 0) return
+  /** On one of the ways of some process, or on all: then it is of no use that the others are quick. False: none has such a connection now. */
+  private on(kind: LineKind, what: (network: Network) => void): boolean {
+    const able = this.ways.map((ways) => ways.with(kind)).filter((networks) => networks.length > 0)
+    if (able.length === 0) return false
+    const networks = this.random.pick(able)
     for (const network of this.random.float() < 0.5 ? networks : [this.random.pick(networks)]) what(network)
+    return true
   }
 
   /** The server makes room: entries and leases go, long before their time, and it refuses what needs room. The clock stays: it has no TTL. */
@@ -185,14 +199,15 @@ export class Faults {
     await set('maxmemory', '0', 'maxmemory-policy', 'noeviction')
   }
 
-  private stopFor(worker: Worker | undefined, ms: number): void {
-    if (worker === undefined) return
+  private stopFor(worker: Worker | undefined, ms: number): boolean {
+    if (worker === undefined) return false
     worker.signal('SIGSTOP')
     this.goesOn(setTimeout(ms).then(() => worker.signal('SIGCONT')))
+    return true
   }
 
-  private block(worker: Worker | undefined, ms: number): void {
-    if (worker === undefined) return
+  private block(worker: Worker | undefined, ms: number): boolean {
+    if (worker === undefined) return false
     const seed = Math.floor(this.random.float() * 2 ** 32)
     const blocked = worker.ask('block', { ms, seed }).catch((error: unknown) => {
       if (!(error instanceof WorkerGone)) throw error
@@ -205,6 +220,7 @@ export class Faults {
         },
       ),
     )
+    return true
   }
 
   private goesOn(fault: Promise<void>): void {

@@ -41,7 +41,7 @@ export async function longRun(args: string[]): Promise<number> {
     actors: actors!,
     l1: !values.naive && !values.l2,
     faults: values.naive || values.quiet ? false : { stoppedMs: 10_000, blockedMs: 5_000 },
-    faultEveryMs: FAULT_EVERY_MS,
+    faultEvery: { ms: FAULT_EVERY_MS },
     progress: (soFar) => console.log(summary(soFar)),
   }
   const build = values.without === undefined ? undefined : await buildWith(editsOf(values.without))

@@ -39,9 +39,9 @@ export class Origin {
     return this.load(context.key)
   }
 
-  /** How long an entry lives. Some are soon served after their time, and loaded anew in the background. */
-  lifetime() {
-    return this.random.weighted(LIFETIMES)
+  /** How long an entry lives. Some are soon served after their time, and loaded anew in the background. @param {string} key */
+  lifetime(key) {
+    return key.startsWith('quiet:') ? LONG : this.random.weighted(LIFETIMES)
   }
 
   value(key, versions) {
@@ -61,7 +61,9 @@ export class Origin {
     const from = machineMs()
     const parts = this.random.chance(0.5)
       ? await Promise.all(
-          keys.map((key) => this.cache.getOrSet(key, () => this.load(key), { ...this.lifetime(), tags: tagsOf(key) })),
+          keys.map((key) =>
+            this.cache.getOrSet(key, () => this.load(key), { ...this.lifetime(key), tags: tagsOf(key) }),
+          ),
         )
       : await this.cache.getOrSetMany(keys, {
           key: (key) => key,
@@ -86,8 +88,9 @@ const LATENCIES = /** @type {const} */ ([
   [3, 80],
 ])
 
+const LONG = { ttl: TTL_S }
 const LIFETIMES = /** @type {const} */ ([
-  [70, { ttl: TTL_S }],
+  [70, LONG],
   [10, { ttl: 1 }],
   [20, { ttl: '150ms', grace: '20s' }],
 ])

@@ -1,24 +1,27 @@
 import { describe, expect, it } from 'vitest'
-import { FAULTS } from './faults.js'
+import { FAULTS, NEAR_FAULTS } from './faults.js'
 import { race } from './race.js'
 import { summary } from './report.js'
+import { shownStaleness } from './staleness.js'
 
 const seed = Number(process.env['RACE_SEED'] ?? 20_261)
 
-/** Promises P1, P4 and P5 with real processes: see race.ts for the run, reader.mjs and writer.mjs for what each read is held to. */
+/** Promises P1, P2, P4 and P5 with real processes: see race.ts for the run, judge.mjs and burst.mjs for what each read is held to. */
 describe('four processes that read and write the same keys', () => {
   it(
     'never read a value that an acknowledged invalidation has overtaken, whatever befalls them',
     { timeout: 120_000 },
     async () => {
-      const report = await race({ seed, mode: 'vextrus', rounds: 5_000, seconds: 60, faults: true })
-      console.log(`race: ${summary(report)}`)
+      const report = await race({ seed, mode: 'vextrus', rounds: 5_200, seconds: 60, faults: true })
+      console.log(`race: ${summary(report)}\n${shownStaleness(report.counts)}`)
       expect(report.violations, `seed ${seed}`).toEqual([])
       expect(report.keysWithoutTtl).toEqual([])
       // It was a race: enough rounds, and values that came from the cache.
       expect(report.counts['rounds']).toBeGreaterThan(3_000)
       expect(report.counts['hits']).toBeGreaterThan(report.counts['misses']! / 4)
       expect(Object.keys(report.faults).sort()).toEqual([...FAULTS].sort())
+      expect(report.counts['l1Hits']).toBeGreaterThan(30_000)
+      expect(report.counts['judgedAfterBlocking']).toBeGreaterThan(0)
       for (const what of ['committedUnderHold', 'duel', 'deletePattern', 'nested', 'graceHits', 'replayed']) {
         expect(report.counts[what], what).toBeGreaterThan(0)
       }
@@ -34,16 +37,18 @@ describe('four processes that read and write the same keys', () => {
       seed,
       topology,
       mode: 'vextrus',
-      rounds: 1_200,
+      rounds: 1_800,
       seconds: 60,
-      faults: true,
+      faults: { faults: NEAR_FAULTS },
+      faultEvery: { rounds: 130 },
       topologyFaults,
     })
     console.log(`race: ${summary(report)}`)
     expect(report.violations, `seed ${seed}`).toEqual([])
     expect(report.keysWithoutTtl).toEqual([])
     expect(report.counts['rounds']).toBeGreaterThan(800)
-    expect(report.counts['hits']).toBeGreaterThan(0)
+    expect(report.counts['l1Hits']).toBeGreaterThan(5_000)
+    for (const fault of NEAR_FAULTS) expect(report.faults[fault], fault).toBeGreaterThan(0)
     for (const fault of faults) expect(report.faults[fault], fault).toBeGreaterThan(0)
   })
 

@@ -17,14 +17,14 @@ export interface RaceOptions {
   readonly dist?: string | undefined
   /** @default 'standalone' */
   readonly topology?: RaceTopology
-  /** Ends when the whole fleet has had this many rounds. @default no limit */
+  /** Ends when the whole fleet has had this many rounds, and each fault its turn. @default no limit */
   readonly rounds?: number
   /** Ends after this many seconds. @default no limit */
   readonly seconds?: number
   /** @default none */
   readonly faults?: boolean | Partial<FaultTimes>
-  /** Ms between two faults. @default by rounds, so that a slow machine has as many of them */
-  readonly faultEveryMs?: number
+  /** Between two faults: ms, or rounds of the fleet, so that a slow machine has as many of them. @default 220 rounds */
+  readonly faultEvery?: { readonly ms: number } | { readonly rounds: number }
   /** Processes remember what they have read, each in its way (near.ts). False: none does, and every read is held to P1. @default true */
   readonly l1?: boolean
   /** Doesn't end by its rounds before so many faults of the topology have come to their end. @default 0 */
@@ -103,7 +103,7 @@ class Run {
       cacheServers.faults(this.promotions, random),
       new Hazards(databaseServer),
       (number) => this.lanes[number % lanes]!.worker,
-      (number) => ways[number % lanes]!,
+      ways,
       new SeededRandom(seed + 1),
       { faults: FAULTS, stoppedMs: STOPPED_MS, blockedMs: BLOCKED_MS, ...(typeof faults === 'object' ? faults : {}) },
     )
@@ -141,7 +141,9 @@ class Run {
     const { rounds = Infinity, seconds = Infinity, faults = false, topologyFaults = 0 } = this.options
     const until = performance.now() + seconds * 1_000
     const pace = this.pace()
-    const goesOn = (): boolean => this.rounds < rounds || this.faults.ofTopologyDone < topologyFaults
+    const lacksFaults = (): boolean =>
+      this.faults.ofTopologyDone < topologyFaults || (faults !== false && !this.faults.hadAll)
+    const goesOn = (): boolean => this.rounds < rounds || lacksFaults()
     try {
       while (!this.stopped && goesOn() && performance.now() < until) {
         if (faults !== false && pace.isDue()) await this.faults.inject()
@@ -156,27 +158,19 @@ class Run {
 
   /** When a fault is due, by rounds or by time; and one of the topology, unless the last one is still under way. */
   private pace(): { isDue(): boolean; isDueOfTopology(): boolean } {
-    const { faultEveryMs } = this.options
-    const by = (every: number, first: number, now: () => number): (() => boolean) => {
+    const { faultEvery = { rounds: FAULT_EVERY_ROUNDS } } = this.options
+    const now = (): number => ('ms' in faultEvery ? performance.now() : this.rounds)
+    const every = 'ms' in faultEvery ? faultEvery.ms : faultEvery.rounds
+    const by = (step: number, first: number): (() => boolean) => {
       let due = now() + first
       return () => {
         if (now() < due) return false
-        due = now() + every
+        due += step
         return true
       }
     }
-    if (faultEveryMs !== undefined) {
-      const ofTopology = TOPOLOGY_FAULT_EVERY * faultEveryMs
-      return {
-        isDue: by(faultEveryMs, faultEveryMs, () => performance.now()),
-        isDueOfTopology: by(ofTopology, faultEveryMs, () => performance.now()),
-      }
-    }
-    const ofTopology = TOPOLOGY_FAULT_EVERY_ROUNDS
-    return {
-      isDue: by(FAULT_EVERY_ROUNDS, FAULT_EVERY_ROUNDS, () => this.rounds),
-      isDueOfTopology: by(ofTopology, ofTopology / 3, () => this.rounds),
-    }
+    const ofTopology = 'ms' in faultEvery ? TOPOLOGY_FAULT_EVERY * every : TOPOLOGY_FAULT_EVERY_ROUNDS
+    return { isDue: by(every, every), isDueOfTopology: by(ofTopology, ofTopology / 3) }
   }
 
   private stop(): void {

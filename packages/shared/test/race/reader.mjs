@@ -61,7 +61,10 @@ export class Reader {
     const tags = tagsOf(key)
     const { cache, origin, random } = this
     const past = random.chance(0.2)
-    const options = { ...origin.lifetime(), ...(past ? { l1: false } : random.chance(0.2) ? { l1: { ttl: 1 } } : {}) }
+    const options = {
+      ...origin.lifetime(key),
+      ...(past ? { l1: false } : random.chance(0.2) ? { l1: { ttl: 1 } } : {}),
+    }
     switch (random.int(3)) {
       case 0:
         return { past, values: [await cache.getOrSet(key, () => origin.load(key), { ...options, tags })] }
@@ -80,7 +83,7 @@ export class Reader {
         const loaded = await Promise.all(missing.map((key) => this.origin.load(key)))
         return asMap ? new Map(missing.map((key, i) => [key, loaded[i]])) : loaded
       },
-      ...this.origin.lifetime(),
+      ...this.origin.lifetime(keys[0]),
       tags: (value) => tagsOf(value.key),
     })
     return { values }

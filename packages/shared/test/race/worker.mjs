@@ -23,6 +23,8 @@ import { stampede } from './stampede.mjs'
 import { Tally } from './tally.mjs'
 
 const REPORT_MS = 200
+/** Beside the users that read and write. */
+const WATCHERS = 2
 
 const options = JSON.parse(process.argv[2])
 const tally = new Tally((event) => process.connected && process.send(event))
@@ -47,15 +49,16 @@ const tasks = {
   async race({ actors, seed, path }) {
     running = true
     const reporting = setInterval(() => tally.report(cache.getStatistics()), REPORT_MS)
-    const run = async (number) => {
+    const run = async (number, watches) => {
       const random = new Seeded(Seeded.seedOf(seed, ...path, number))
-      const actor = new Actor({ ...surroundings, random, name: `${options.name}/${number}` })
+      const actor = new Actor({ ...surroundings, random, watches, name: `${options.name}/${number}` })
       while (running) {
         if (!(await actor.round())) return
-        tally.count('rounds')
+        if (!watches) tally.count('rounds')
       }
     }
-    await Promise.all(Array.from({ length: actors }, (_, number) => run(number)))
+    const watchers = isNaive ? 0 : WATCHERS
+    await Promise.all(Array.from({ length: actors + watchers }, (_, number) => run(number, number >= actors)))
     clearInterval(reporting)
     tally.report(cache.getStatistics())
   },

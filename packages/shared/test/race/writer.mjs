@@ -29,6 +29,11 @@ export class Writer {
     await this.#commitThen(keys, () => this.cache.delete(keys.length === 1 ? keys[0] : keys))
   }
 
+  async deleteQuiet() {
+    const key = this.random.pick(FAMILIES.quiet)
+    await this.#commitThen([key], () => this.cache.delete(key))
+  }
+
   async deleteTagged() {
     const key = this.random.pick(FAMILIES.tagged)
     await this.#commitThen([key], () => this.cache.delete(key))
@@ -237,5 +242,7 @@ const WRITES = /** @type {const} */ ([
   [15, 'invalidateAround'],
   [22, 'writeThrough'],
   [8, 'duel'],
-  [2, 'clear'],
+  [6, 'deleteQuiet'],
+  // It empties every memory: more of them, and nothing would ever be old there.
+  [0.5, 'clear'],
 ])
