@@ -20,6 +20,7 @@ export class Customers {
     condition: (id: string) => id !== '',
     unless: (customer: Customer | null) => customer === null,
     grace: '1h',
+    l1: { ttl: '10s' },
     cacheNull: '10s',
     connection: 'reports',
   })
@@ -74,6 +75,18 @@ export class Misused {
   // @ts-expect-error there is no such option
   @Cacheable({ expires: 300 })
   async unknownOption(): Promise<number> {
+    return 1
+  }
+
+  // @ts-expect-error L1 is on anyway: false, or for how long
+  @Cacheable({ l1: true })
+  async nearAsFlag(): Promise<number> {
+    return 1
+  }
+
+  // @ts-expect-error a write says nothing of L1
+  @CachePut({ keyGenerator: () => 'a', l1: false })
+  async putBesideL1(): Promise<number> {
     return 1
   }
 

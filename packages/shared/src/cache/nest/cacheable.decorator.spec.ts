@@ -168,6 +168,30 @@ describe('@Cacheable', () => {
     expect(repository.calls).toBe(2)
   })
 
+  it('keeps out of L1, for everybody, with `l1: false`', async () => {
+    const { cache, repository } = await appOf({ keyGenerator: () => 'a', l1: false }, () => 1)
+    for (let call = 0; call < 3; call++) expect(await repository.find()).toBe(1)
+    for (let read = 0; read < 2; read++) expect((await cache.lookup('a')).level).toBe('l2')
+    expect(cache.getStatistics()).toMatchObject({ l1: { hits: 0 }, l2: { hits: 4, misses: 1 } })
+    expect(repository.calls).toBe(1)
+  })
+
+  it('is answered from L1, by default and for as long as `l1` says', async () => {
+    const clock = new FakeClock()
+    const cache = new RedisCacheService(new MemoryCacheStore(new MemoryHub({ clock })), { jitter: 0 }, { clock })
+    const levelsOf = async (l1: CacheableOptions['l1'], key: string) => {
+      const { repository } = await appOf({ keyGenerator: () => key, ttl: '5m', l1 }, () => 1, cache)
+      for (let call = 0; call < 2; call++) await repository.find()
+      const levels = [(await cache.lookup(key)).level]
+      await clock.advance(11_000)
+      levels.push((await cache.lookup(key)).level)
+      expect(repository.calls).toBe(1)
+      return levels
+    }
+    expect(await levelsOf(undefined, 'a')).toEqual(['l1', 'l1'])
+    expect(await levelsOf({ ttl: '10s' }, 'b')).toEqual(['l1', 'l2'])
+  })
+
   it('passes on what the method throws, without a second call and without storing', async () => {
     const { repository } = await appOf({}, () => {
       throw new Error('no such customer')
@@ -247,6 +271,10 @@ describe('@Cacheable', () => {
     ['a `cacheNull` of true', { cacheNull: true }, InvalidDurationError],
     ['a preset that does not exist', { preset: 'forever' }, ConfigurationError],
     ['an option of another decorator', { key: () => 'a' }, ConfigurationError],
+    ['an `l1` of true', { l1: true }, ConfigurationError],
+    ['an `l1` without a TTL', { l1: {} }, InvalidDurationError],
+    ['an `l1` that nobody knows', { l1: { ttl: 5, values: 'shared' } }, ConfigurationError],
+    ['an `l1` for no time', { l1: { ttl: 0 } }, InvalidDurationError],
     ['a key that is no function', { keyGenerator: 'a' }, ConfigurationError],
     ['a tag that is no list', { tags: 'a' }, ConfigurationError],
     ['an empty connection', { connection: '' }, ConfigurationError],
@@ -255,7 +283,18 @@ describe('@Cacheable', () => {
   })
 
   it('accepts undefined for every option', () => {
-    const names = ['ttl', 'preset', 'keyGenerator', 'tags', 'condition', 'unless', 'cacheNull', 'connection']
+    const names = [
+      'ttl',
+      'preset',
+      'keyGenerator',
+      'tags',
+      'condition',
+      'unless',
+      'grace',
+      'l1',
+      'cacheNull',
+      'connection',
+    ]
     expect(() => Cacheable(Object.fromEntries(names.map((name) => [name, undefined])))).not.toThrow()
   })
 

@@ -1,5 +1,6 @@
 import type { Ttl } from '../../kernel/duration.js'
 import { ConfigurationError } from '../../kernel/errors.js'
+import type { NearCallOption } from '../near-options.js'
 import type { CachePattern } from './cache-pattern.js'
 import {
   type ArgsCallback,
@@ -7,6 +8,7 @@ import {
   checkOptions,
   isCallback,
   isConnection,
+  isNearOption,
   isPreset,
   isTexts,
   isTtl,
@@ -33,6 +35,11 @@ export interface CacheableOptions {
   readonly unless?: ResultCallback<boolean> | undefined
   /** How long a result may still be served after its TTL, while one caller loads anew: seconds, a string, or false: not at all. @default the module's `grace` */
   readonly grace?: Ttl | false | undefined
+  /**
+   * Of the process's memory (L1): false: this method is not answered from it, and no process keeps its results there; or for how long one does,
+   * at most. @default the module's `l1`
+   */
+  readonly l1?: NearCallOption | undefined
   /** How long a null result stays; false: it is not stored. @default the module's `cacheNull` */
   readonly cacheNull?: Ttl | false | undefined
   /** The `name` of the `forRoot` whose cache is used. @default 'default' */
@@ -62,11 +69,12 @@ export function Cacheable(options: CacheableOptions = {}): AsyncMethodDecorator 
     condition: isCallback,
     unless: isCallback,
     grace: orFalse(isTtl),
+    l1: orFalse(isNearOption),
     cacheNull: orFalse(isTtl),
     connection: isConnection,
   })
   refuseBoth('@Cacheable', options, 'ttl', 'preset')
-  const { ttl, preset, keyGenerator, tags, condition, unless, grace, cacheNull, connection } = options
+  const { ttl, preset, keyGenerator, tags, condition, unless, grace, l1, cacheNull, connection } = options
   const fixedTags = typeof tags === 'function' || tags === undefined ? undefined : [...tags]
 
   const decorate = aroundMethod('@Cacheable', connection, async (call) => {
@@ -85,7 +93,7 @@ export function Cacheable(options: CacheableOptions = {}): AsyncMethodDecorator 
         }
         return result
       },
-      { ttl: fixedTtl, tags: fixedTags, grace, cacheNull },
+      { ttl: fixedTtl, tags: fixedTags, grace, l1, cacheNull },
     )
   })
   return (prototype, name, descriptor) => {

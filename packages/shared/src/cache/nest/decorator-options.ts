@@ -63,6 +63,14 @@ export const isTtl: Check = (value, option) => {
   ttlToMs(value as Ttl, option)
 }
 
+/** With {@link orFalse}: what a call may say of L1. */
+export const isNearOption: Check = (value, option) => {
+  if (typeof value !== 'object' || value === null || Object.keys(value).some((name) => name !== 'ttl')) {
+    throw new ConfigurationError(option, "must be false, or { ttl: '10s' }")
+  }
+  isTtl((value as { ttl?: unknown }).ttl, `${option}.ttl`)
+}
+
 export const isPreset: Check = assertPattern
 
 export const isFlag: Check = (value, option) => {
