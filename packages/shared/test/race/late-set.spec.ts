@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import { RedisCacheStore } from '../../src/cache/stores/redis.js'
-import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
@@ -51,9 +51,9 @@ async function cacheOn(port: number): Promise<RedisCacheService> {
   connections.push(connection)
   await connection.ready()
   const keyspace = new Keyspace()
-  const wakes = new RedisWakes(connection, keyspace, () => undefined)
+  const pushes = new RedisPushes(connection, keyspace, () => undefined)
   return new RedisCacheService(
-    new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: connection.commandTimeoutMs }),
+    new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: connection.commandTimeoutMs }),
   )
 }
 

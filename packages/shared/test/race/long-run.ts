@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Edit } from '../mutation/mutant.js'
 import { MUTANTS } from '../mutation/mutants.js'
 import { buildWith } from './another-build.js'
+import { MISSING_RULES } from './missing-rules.js'
 import { race, type RaceOptions } from './race.js'
 import { type RaceReport, summary } from './report.js'
 import { type RaceTopology, TOPOLOGIES } from './servers.js'
@@ -26,6 +27,7 @@ export async function longRun(args: string[]): Promise<number> {
       naive: { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
       without: { type: 'string' },
+      teeth: { type: 'boolean', default: false },
     },
   })
   const topologies = TOPOLOGIES.filter((name) => values.topology === 'all' || values.topology === name)
@@ -45,6 +47,7 @@ export async function longRun(args: string[]): Promise<number> {
     progress: (soFar) => console.log(summary(soFar)),
   }
   const build = values.without === undefined ? undefined : await buildWith(editsOf(values.without))
+  if (values.teeth) return teeth(options)
   let wrong = 0
   try {
     // One after the other: each is to have the machine for itself.
@@ -56,11 +59,33 @@ export async function longRun(args: string[]): Promise<number> {
   return wrong === 0 ? 0 : 1
 }
 
-/** Of a bug that the mutation gate knows. */
+/** Of a rule of the near cache, or of any bug that the mutation gate knows. */
 function editsOf(name: string): readonly Edit[] {
-  const mutant = MUTANTS.find((each) => each.name === name)
-  if (mutant === undefined) throw new Error(`--without is one of:\n${MUTANTS.map((each) => each.name).join('\n')}`)
-  return mutant.edits
+  const all = [...MISSING_RULES, ...MUTANTS]
+  const found = all.find((each) => each.name === name)
+  if (found === undefined) throw new Error(`--without is one of:\n${all.map((each) => each.name).join('\n')}`)
+  return found.edits
+}
+
+/** The race without one rule after the other: it must find each. */
+async function teeth(options: RaceOptions): Promise<number> {
+  let missed = 0
+  for (const { name, rule, edits } of MISSING_RULES) {
+    const build = await buildWith(edits)
+    try {
+      const report = await race({ ...options, progress: undefined, dist: build.dist, untilViolation: true })
+      const [first] = report.violations
+      if (first === undefined) missed++
+      const verdict =
+        first === undefined
+          ? 'NOT FOUND'
+          : `found after ${report.seconds.toFixed(0)} s: ${first.operation} of ${first.key} saw ${first.saw}, demanded ${first.demanded}`
+      console.log(`${rule} ${name.padEnd(40)} ${verdict}`)
+    } finally {
+      build.remove()
+    }
+  }
+  return missed === 0 ? 0 : 1
 }
 
 /** One run, told of. */

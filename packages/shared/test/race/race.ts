@@ -23,6 +23,8 @@ export interface RaceOptions {
   readonly seconds?: number
   /** @default none */
   readonly faults?: boolean | Partial<FaultTimes>
+  /** Ends with the first violation: it is looked for whether there is any. @default false */
+  readonly untilViolation?: boolean
   /** Between two faults: ms, or rounds of the fleet, so that a slow machine has as many of them. @default 220 rounds */
   readonly faultEvery?: { readonly ms: number } | { readonly rounds: number }
   /** Processes remember what they have read, each in its way (near.ts). False: none does, and every read is held to P1. @default true */
@@ -143,7 +145,8 @@ class Run {
     const pace = this.pace()
     const lacksFaults = (): boolean =>
       this.faults.ofTopologyDone < topologyFaults || (faults !== false && !this.faults.hadAll)
-    const goesOn = (): boolean => this.rounds < rounds || lacksFaults()
+    const isFound = (): boolean => this.options.untilViolation === true && this.soFar([]).violationCount > 0
+    const goesOn = (): boolean => (this.rounds < rounds || lacksFaults()) && !isFound()
     try {
       while (!this.stopped && goesOn() && performance.now() < until) {
         if (faults !== false && pace.isDue()) await this.faults.inject()
