@@ -127,6 +127,38 @@ describe.each(['Express', 'Fastify'])('CacheResponseInterceptor on %s', (platfor
     expect(second.headers.get('content-length')).toBe(first.headers.get('content-length'))
   })
 
+  it.each(['copy', 'frozen', 'shared'] as const)(
+    'answers the same from L1, with values that are %s',
+    async (values) => {
+      const store = new MemoryCacheStore(new MemoryHub())
+      const cache = new RedisCacheService(store, { l1: { values } })
+      @Controller()
+      class Route {
+        @Get('it')
+        @CacheResponse({ ttl: 60 })
+        it(@Res({ passthrough: true }) response: { header(name: string, value: string[]): void }): object {
+          response.header('Link', ['</a>; rel=next', '</b>; rel=prev'])
+          return { at: new Date(5), lines: [{ sku: 'a', sizes: new Set([1]) }], file: Buffer.from('x') }
+        }
+      }
+      const dated: NestInterceptor = {
+        intercept: (_, next) => next.handle().pipe(map((body: object) => ({ ...body, dated: true }))),
+      }
+      const get = await serve(Route, { cache, outside: [dated] })
+      const answers = [await get('/it'), await get('/it'), await get('/it'), await get('/it')]
+      expect(answers.map(({ state }) => state)).toEqual(['MISS', 'HIT', 'HIT', 'HIT'])
+      expect(cache.getStatistics()).toMatchObject({ l1: { hits: 2 }, l2: { hits: 1 } })
+      for (const { status, body, headers } of answers) {
+        expect(status).toBe(200)
+        expect(body).toEqual(answers[0]!.body)
+        expect(body).toMatchObject({ at: '1970-01-01T00:00:00.005Z', lines: [{ sku: 'a' }], dated: true })
+        expect(headers.get('link')).toBe('</a>; rel=next, </b>; rel=prev')
+      }
+      expect(await get('/it', {}, 'HEAD')).toMatchObject({ state: 'HIT', body: '' })
+      expect(cache.getStatistics()).toMatchObject({ l1: { hits: 3 } })
+    },
+  )
+
   it('knows one query in any order and spelling, and tells different ones, paths and hosts apart', async () => {
     @Controller('products')
     class Products {

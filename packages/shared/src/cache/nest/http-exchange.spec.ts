@@ -49,6 +49,16 @@ describe('an exchange', () => {
     expect(exchange.handlerHeaders()).toEqual({ 'x-changed': 'b', etag: '"e"', 'x-list': ['a', 'b'] })
   })
 
+  it('brings stored headers back, in lists that the framework may add to', () => {
+    const stored = Object.freeze({ etag: '"e"', link: Object.freeze(['</a>']) as string[] })
+    const response = new FakeResponse()
+    exchangeOf(response).replay(stored)
+    expect(response.headers).toEqual(stored)
+    const link = response.headers['link'] as string[]
+    link.push('</b>')
+    expect(stored.link).toEqual(['</a>'])
+  })
+
   it.each<[string, (response: FakeResponse) => void]>([
     ['another status', (response) => (response.statusCode = 206)],
     ['an answer that is under way', (response) => (response.headersSent = true)],

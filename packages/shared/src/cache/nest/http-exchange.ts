@@ -77,7 +77,9 @@ export class HttpExchange {
   }
 
   replay(headers: StoredHeaders): void {
-    for (const [name, value] of Object.entries(headers)) this.response.header(name, value)
+    // A list of its own: the framework may add to it, and a hit of L1 may be everybody's.
+    for (const [name, value] of Object.entries(headers))
+      this.response.header(name, Array.isArray(value) ? [...value] : value)
   }
 
   /**
