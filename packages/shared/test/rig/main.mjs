@@ -1,4 +1,4 @@
-// `npm run race -- --seconds 600 --seed 7`: the race for as long as wanted, with a line every ten seconds. Exits with 1 on a violation.
+// `npm run rig -- --seconds 600 --seed 7`: the race for as long as wanted, with a line every ten seconds. Exits with 1 on a violation.
 import { fileURLToPath } from 'node:url'
 import { runnerImport } from 'vite'
 
