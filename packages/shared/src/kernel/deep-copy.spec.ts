@@ -14,7 +14,7 @@ function copyOf<T>(value: T): T {
 function objectsIn(value: unknown, found = new Set<object>()): Set<object> {
   if (typeof value !== 'object' || value === null) return found
   found.add(value)
-  if (value instanceof Map) for (const [key, each] of value) (objectsIn(key, found), objectsIn(each, found))
+  if (value instanceof Map) for (const entry of value) for (const each of entry) objectsIn(each, found)
   else if (value instanceof Set) for (const each of value) objectsIn(each, found)
   else if (!ArrayBuffer.isView(value)) for (const each of Object.values(value)) objectsIn(each, found)
   return found

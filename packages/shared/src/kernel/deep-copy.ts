@@ -83,7 +83,7 @@ export function deepFreeze<T>(value: T): T {
   // A Set is walked in the order of insertion, and what is added on the way is walked too.
   for (const object of objects) {
     if (ArrayBuffer.isView(object)) continue
-    if (object instanceof Map) for (const [key, each] of object) (add(key), add(each))
+    if (object instanceof Map) for (const entry of object) entry.forEach(add)
     else if (object instanceof Set) for (const each of object) add(each)
     else for (const each of Object.values(object)) add(each)
     Object.freeze(object)
