@@ -146,9 +146,9 @@ export class NearCache implements Filling {
     if (entry.codec === FOREIGN_CODEC || nowMs === 0) return ticket.close()
     const asked = nearMs ?? entry.nearMs ?? this.options.ttlMs
     const ttlMs = Math.min(asked, entry.nearMs ?? Infinity, entry.hardAt - nowMs)
-    const near = new NearEntry(entry, this.clock.mono() - nowMs, this.options.values)
+    const near = new NearEntry(entry, ticket.takenAt - nowMs, this.options.values)
     near.counts = this.statistics.counts(key)
-    this.map.put(key, near, ticket, key.length * 2 + near.weight, ttlMs)
+    this.map.put(key, near, ticket, weightOf(key, near), ttlMs)
   }
 
   /** Own invalidations act at their call and at their answer, like the pushes that they cause (R17). */
@@ -226,8 +226,13 @@ export class NearCache implements Filling {
 
   private async unpack(key: string, entry: NearEntry): Promise<unknown> {
     const value: unknown = await this.values.read(key, entry)
-    if (value === UNREADABLE) this.map.drop(key)
-    return value === UNREADABLE ? UNREADABLE : entry.unpack(value)
+    if (value === UNREADABLE) {
+      this.map.drop(key)
+      return UNREADABLE
+    }
+    const own = entry.unpack(value)
+    if (entry.unpacked) this.map.weigh(key, entry, weightOf(key, entry))
+    return own
   }
 
   private count(key: string, entry: NearEntry): void {
@@ -236,4 +241,9 @@ export class NearCache implements Filling {
     this.statistics.nearHits++
     if (this.audit !== null) this.audit.hit(key, entry)
   }
+}
+
+/** Its key, and what is kept under it. */
+function weightOf(key: string, entry: NearEntry): number {
+  return key.length * 2 + entry.weight
 }
