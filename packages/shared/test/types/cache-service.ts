@@ -39,8 +39,16 @@ export async function loads(): Promise<void> {
     context.setTtl('1m')
     context.addTags('a', 'b')
     context.skip()
+    expectTypeOf(context.signal).toEqualTypeOf<AbortSignal>()
+    // What is stored may be of another release of the program.
+    expectTypeOf(context.stale?.value).toEqualTypeOf<unknown>()
     return product
   })
+  const { signal } = new AbortController()
+  await cache.getOrSet('product:1', async () => product, { loadTimeout: { soft: '200ms', hard: 5_000 }, signal })
+  await cache.getOrSet('product:1', async () => product, { loadTimeout: undefined, signal: undefined })
+  // @ts-expect-error an object of two times
+  await cache.getOrSet('product:1', async () => product, { loadTimeout: '5s' })
   // @ts-expect-error the TTL's function gets what is loaded
   await cache.getOrSet('product:1', async () => product, { ttl: (loaded: string) => loaded.length })
   // @ts-expect-error tags are strings
@@ -56,6 +64,14 @@ export async function loadsOfMany(): Promise<void> {
   const asMap = await cache.getOrSetMany([1, 2], { key, load: async (ids) => new Map(ids.map((id) => [id, product])) })
   expectTypeOf(asMap).toEqualTypeOf<(Product | null)[]>()
   await cache.getOrSetMany([1, 2], { key, load: async (ids) => ids.map(() => product), ttl: 60, tags: ['products'] })
+  await cache.getOrSetMany([1, 2], {
+    key,
+    load: async (ids, { signal }) => {
+      expectTypeOf(signal).toEqualTypeOf<AbortSignal>()
+      return ids.map(() => product)
+    },
+    loadTimeout: { hard: '5s' },
+  })
   // @ts-expect-error one load for all that are missing: it answers a list or a Map
   await cache.getOrSetMany([1, 2], { key, load: async () => product })
 }
