@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from '../../../packages/shared/test/supp
 import { DomainEvents } from '@vextrus/service-kit'
 import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { ProductChanged } from '../src/products/product.events.js'
+import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
 import {
   type Body,
   cacheOf,
@@ -92,24 +93,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
     }
   }
 
-  const crafted = () => [
-    String(product),
-    String(customer),
-    `${OTHER}:${product}`,
-    `:${product}`,
-    `${product}:`,
-    `1:${OTHER}:${product}`,
-    '*',
-    `${OTHER}:*`,
-    `${OTHER}*`,
-    '?',
-    '[0-9]',
-    String.raw`\*`,
-    `{${OTHER}}`,
-    `../${product}`,
-    `${product}\n`,
-    '\u0001',
-  ]
+  const crafted = () => [String(product), String(customer), ...craftedIds(OTHER, product)]
 
   /** Every endpoint of tenants' data, with an id in each place that takes one. */
   const attacks = (id: string): [method: string, path: string, body?: unknown][] => {
@@ -168,16 +152,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   })
 
   it('a tenant can’t be named so that it is two, or all', async () => {
-    for (const tenant of [
-      `${TENANT}:${OTHER}`,
-      `${OTHER}:`,
-      `:${OTHER}`,
-      '*',
-      `${OTHER}*`,
-      '?',
-      OTHER.toUpperCase(),
-      `{${OTHER}}`,
-    ]) {
+    for (const tenant of craftedTenants(TENANT, OTHER)) {
       for (const path of theirs.keys()) {
         const answer = await api.client.send('GET', path, tenant)
         expect(answer.status).toBe(400)

@@ -1,8 +1,18 @@
 import { dataSourceOptions, type EmbeddedPostgres, prepareDatabase, QueryLog } from '@vextrus/service-kit'
+import { runAsTenant } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { database as definition } from '../src/database/database.js'
-import { newRule, OTHER, startDatabase, startTestService, TENANT, type TestService } from './support/service.js'
+import { RuleSets } from '../src/rules/rule-sets.js'
+import {
+  cacheOf,
+  newRule,
+  OTHER,
+  startDatabase,
+  startTestService,
+  TENANT,
+  type TestService,
+} from './support/service.js'
 
 /** What clients may send and what they get: input, versions, errors, the OpenAPI document – and the database below. */
 
@@ -214,6 +224,37 @@ describe('a flag', () => {
     expect((await api.send('DELETE', path)).status).toBe(204)
     expect((await api.get(path)).status).toBe(404)
     expect((await api.get(`${path}/evaluation?subject=u`)).status).toBe(404)
+  })
+})
+
+describe('the cache', () => {
+  it('keeps each kind of data for its time, and an empty answer shortly', async () => {
+    await evaluate('customer.credit', {})
+    await evaluate('http.nothing', {})
+    await api.get('/configuration/stock.reorder')
+    await api.get('/flags/dark-mode/evaluation?subject=u')
+    await api.get('/flags/http-nobody/evaluation?subject=u')
+    const cache = cacheOf(api)
+    const expectLife = async (key: string, seconds: number) => {
+      const ttl = await cache.ttl(key)
+      // Five percent of it at most are taken off at random.
+      expect({ key, ttl, lives: ttl !== null && ttl > seconds * 0.94 && ttl <= seconds }).toMatchObject({ lives: true })
+    }
+    await expectLife(`rules:${TENANT}:customer.credit`, 86_400)
+    await expectLife(`rules:${TENANT}:http.nothing`, 60)
+    await expectLife(`config:${TENANT}:stock.reorder`, 86_400)
+    await expectLife(`flag:${TENANT}:dark-mode`, 600)
+    await expectLife(`flag:${TENANT}:http-nobody`, 30)
+  })
+
+  it('hands the same frozen object to all who evaluate', async () => {
+    const sets = api.app.get(RuleSets)
+    const read = () => runAsTenant(TENANT, () => sets.get(TENANT, 'customer.credit'))
+    await read()
+    await read()
+    const [one, other] = [await read(), await read()]
+    expect(one).toBe(other)
+    expect(Object.isFrozen(one.rules[0]?.condition)).toBe(true)
   })
 })
 

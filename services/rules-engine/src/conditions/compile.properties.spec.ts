@@ -8,7 +8,7 @@ import { conditionFaults, MAX_DEPTH } from './condition-faults.js'
 function meaning(condition: Condition, facts: Facts): boolean {
   if ('all' in condition) return condition.all.filter((part) => !meaning(part, facts)).length === 0
   if ('any' in condition) return condition.any.filter((part) => meaning(part, facts)).length > 0
-  if ('not' in condition) return meaning(condition.not, facts) ? false : true
+  if ('not' in condition) return !meaning(condition.not, facts)
   const look = (path: string): unknown =>
     path.split('.').reduce<unknown>((at, name) => {
       const own = Object.entries((typeof at === 'object' && at) || {}).filter(([key]) => key === name)

@@ -105,7 +105,7 @@ describe('what is no condition is refused, with the place of the fault:', () => 
     [{ fact: 'a', op: 'in', values: [{}] }, 'values.0'],
     [{ fact: 'a', op: 'in', values: Array.from({ length: 201 }, (_, i) => i) }, 'values'],
     [{ fact: 'a', op: 'between', from: 1 }, 'to'],
-    [{ fact: 'a', op: 'exists', then: 'something else' }, ''],
+    [{ fact: 'a', op: 'exists', otherwise: 'something else' }, ''],
     [{ all: {} }, 'all'],
     [{ all: [{ fact: 'a', op: 'exists' }], any: [] }, ''],
     [{ all: [{ any: [{ fact: '__proto__', op: 'exists' }] }] }, 'all.0.any.0.fact'],

@@ -23,6 +23,7 @@ export class Configuration {
     preset: CachePattern.CONFIG,
     keyGenerator: configKey,
     tags: ({ tenantId }: SettingView) => [tenantTag(tenantId)],
+    l1: { ttl: '60s' },
   })
   async get(tenantId: string, key: string): Promise<SettingView | null> {
     const setting = await this.settings.findOneBy({ tenantId, key })
