@@ -1,44 +1,44 @@
-// `npm start`: sets up what is missing, builds the toolkit and the services, and runs the master-data service until Ctrl-C or SIGTERM.
-import { spawn } from 'node:child_process'
-import { build } from './lib/build.mjs'
-import { main, root, Stop } from './lib/run.mjs'
+// `npm start`: sets up what is missing, builds the toolkit and the services, and runs the services until Ctrl-C or SIGTERM. When all are ready it
+// measures what a read costs, and prints one line `ready <url> (<service>)` for each, last.
+import { build, libraries } from './lib/build.mjs'
+import { serve } from './lib/fleet.mjs'
+import { main, Stop } from './lib/run.mjs'
 import { ensureDependencies } from './lib/setup.mjs'
+import { latencyLines, portOf, sharedLines } from './lib/start-report.mjs'
 
-const SERVICE = 'services/master-data'
-/** A service leaves within 5 s of SIGTERM; one that does not is ended. */
-const PATIENCE_MS = 10_000
+/** In the order of their ports: PORT, PORT + 1, … or, without PORT, 3000, 3001, … */
+const SERVICES = ['master-data', 'rules-engine']
+
+/** A measurement takes a second or two. */
+const LONGEST_MEASUREMENT_MS = 15_000
 
 await main(async () => {
   await ensureDependencies()
-  for (const folder of ['packages/shared', SERVICE]) await build(folder)
-  process.exitCode = await serve()
+  for (const folder of [...libraries, ...SERVICES.map((name) => `services/${name}`)]) await build(folder)
+  const services = SERVICES.map((name, index) => {
+    const port = portOf(process.env.PORT, index)
+    return { name, args: [`services/${name}/dist/main.js`], env: port === undefined ? {} : { PORT: port } }
+  })
+  await serve(services, { whenReady: report })
 })
 
-/**
- * Runs the service and answers the exit code: 0 when it was asked to leave and left in order.
- *
- * It runs in a process group of its own: a terminal sends Ctrl-C to a whole group, and the service would get it twice, here's included.
- */
-function serve() {
-  const child = spawn(process.execPath, [`${SERVICE}/dist/main.js`], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-  })
-  let asked = false
-  const ask = () => {
-    if (asked) return
-    asked = true
-    child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS).unref()
-  }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, ask)
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      if (code === 0) return resolve(0)
-      const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`
-      reject(new Stop(`${SERVICE} ${how}; what it said is above.`))
+async function report(urls, signal) {
+  const latency = await latencyOf(urls['rules-engine'], signal)
+  if (signal.aborted) return
+  const lines = ['', ...sharedLines(process.env), '', ...latency, '']
+  for (const line of lines) console.log(line)
+  for (const [name, url] of Object.entries(urls)) console.log(`ready ${url} (${name})`)
+}
+
+async function latencyOf(url, signal) {
+  try {
+    const response = await fetch(`${url}/latency`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MEASUREMENT_MS)]),
     })
-  })
+    if (!response.ok) throw new Stop(`GET /latency: ${response.status}`)
+    return latencyLines(await response.json())
+  } catch (error) {
+    // The services run; that they could not be measured is worth a line and no more.
+    return [`Latencies were not measured: ${error.message}`]
+  }
 }
