@@ -25,8 +25,7 @@ export class Caller {
   stale: StoredEntry | null = null
   /** The stale value that its read saw: what it is answered when a load fails or takes too long. */
   fallback: { readonly value: unknown } | null = null
-  /** Leases of other processes that it has waited for. */
-  readonly holders = new Set<string>()
+  private waitedFor: Set<string> | null = null
   private softAt = Number.POSITIVE_INFINITY
   private hardAt: number | null = null
   private timer: Timer | null = null
@@ -41,6 +40,11 @@ export class Caller {
     readonly plan: LoadPlan,
     private readonly clock: Clock,
   ) {}
+
+  /** Leases of other processes that it has waited for. */
+  get holders(): Set<string> {
+    return (this.waitedFor ??= new Set())
+  }
 
   /** Whether it needed a load before. */
   get isWaiting(): boolean {
@@ -57,10 +61,9 @@ export class Caller {
     return this.leaving === 'aborted'
   }
 
-  /** What is left of its time, ms; all of it, while it needs no load. */
+  /** What is left of its time, once it needs a load, ms. */
   get remainingMs(): number {
-    const { hardMs } = this.plan.timeouts
-    return this.hardAt === null ? hardMs : Math.max(0, this.hardAt - this.clock.mono())
+    return Math.max(0, this.hardAt! - this.clock.mono())
   }
 
   /** Its time begins, unless it has. @throws the signal's reason, when that has aborted */

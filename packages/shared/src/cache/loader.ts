@@ -101,7 +101,7 @@ export class Loads {
     if (this.closing || (caller.stale !== null && this.isPaused(key, caller.stale))) return
     const load = new Load(key)
     load.kept = true
-    this.start(load, caller)
+    this.start(load, caller, caller.plan.timeouts.hardMs)
   }
 
   /** Joins the running load of the key, or starts one. @throws what the loader throws, LoadTimeoutError, the reason of the caller's signal */
@@ -131,7 +131,7 @@ export class Loads {
     let joined!: Joined
     const told = new Promise<Outcome>((resolve, reject) => (joined = { caller, scope, resolve, reject }))
     load.joined.add(joined)
-    if (running === undefined) this.start(load, caller)
+    if (running === undefined) this.start(load, caller, caller.remainingMs)
     const outcome = await caller.within(
       around.length === 0 ? told : this.waiting(around, load, told),
       running === undefined,
@@ -204,9 +204,9 @@ export class Loads {
     load.stop.stop(joined.caller.plan.signal!.reason)
   }
 
-  private start(load: Load, leader: Caller): void {
+  private start(load: Load, leader: Caller, ms: number): void {
     this.running.set(load.key, load)
-    load.timer = this.clock.timer(leader.remainingMs, () => load.stop.stop(leader.timedOut()))
+    load.timer = this.clock.timer(ms, () => load.stop.stop(leader.timedOut()))
     void this.run(load, leader)
   }
 

@@ -5,13 +5,7 @@ export const PATIENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'load without an end',
     rule: 'R7',
-    edits: [
-      edit(
-        'cache/loader.ts',
-        `load.timer = this.clock.timer(leader.remainingMs, () => load.stop.stop(leader.timedOut()))`,
-        ``,
-      ),
-    ],
+    edits: [edit('cache/loader.ts', `load.timer = this.clock.timer(ms, () => load.stop.stop(leader.timedOut()))`, ``)],
     killer: [PATIENCE_RULES, 'rejects all who wait, on time'],
   },
   {
