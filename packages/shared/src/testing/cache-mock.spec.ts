@@ -48,13 +48,16 @@ describe('the mock of the cache', () => {
   it('calls loaders, so that a service under test gets its data', async () => {
     const cache = createCacheMock(vi)
     expect(
-      await cache.getOrSet('a', ({ key, setTtl, addTags, skip }) => {
+      await cache.getOrSet('a', ({ key, signal, stale, setTtl, addTags, skip }) => {
         setTtl(5)
         addTags('x')
         skip()
-        return `loaded ${key}`
+        return [`loaded ${key}`, signal instanceof AbortSignal && !signal.aborted, stale]
       }),
-    ).toBe('loaded a')
+    ).toEqual(['loaded a', true, undefined])
+    expect(await cache.getOrSetMany([1], { key: String, load: async (_, { signal }) => [signal.aborted] })).toEqual([
+      false,
+    ])
     const key = (id: number) => `n:${id}`
     expect(await cache.getOrSetMany([1, 2], { key, load: async (ids) => ids.map((id) => id * 2) })).toEqual([2, 4])
     expect(await cache.getOrSetMany([1, 2], { key, load: async () => new Map([[2, 'two']]) })).toEqual([null, 'two'])

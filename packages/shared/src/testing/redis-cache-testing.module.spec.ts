@@ -6,6 +6,8 @@ import { CachePattern } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
 import { Cacheable } from '../cache/nest/cacheable.decorator.js'
 import { getVextrusToken } from '../cache/nest/tokens.js'
+import type { MemoryCacheStore } from '../cache/stores/memory.js'
+import { CacheRuntime } from '../module/cache-runtime.js'
 import { CacheProbe } from './cache-probe.js'
 import { createCacheMock } from './cache-mock.js'
 import { FakeClock } from './fake-clock.js'
@@ -64,6 +66,29 @@ describe('the testing module', () => {
     expect(await products.get('1')).toBe('product 1, load 1')
     await clock.advance('1m')
     expect(await products.get('1')).toBe('product 1, load 2')
+  })
+
+  it('has L1 as in production, and its clock ends what lies there', async () => {
+    const clock = new FakeClock()
+    const { products, cache, probe } = await testing({ clock, l1: { ttl: '10s' } })
+    const level = async () => (await cache.lookup('product:1')).level
+    await products.get('1')
+    await clock.settle()
+    expect([await level(), await level()]).toEqual(['l2', 'l1'])
+    await clock.advance('9s')
+    expect(await level()).toBe('l1')
+    await clock.advance('2s')
+    expect([await level(), await level()]).toEqual(['l2', 'l1'])
+    await probe.expectHit('product:1', { ttl: 289 })
+    await clock.advance('5m')
+    await probe.expectMiss('product:1')
+    expect(await level()).toBeNull()
+  })
+
+  it('can do without L1', async () => {
+    const { products, cache } = await testing({ l1: false })
+    for (let read = 0; read < 3; read++) await products.get('1')
+    expect(cache.getStatistics().l1).toEqual({ hits: 0, misses: 0 })
   })
 
   it('keeps two applications apart', async () => {
@@ -125,6 +150,24 @@ describe('the probe', () => {
     await expect(probe.expectHit('product:1', expected)).rejects.toThrow(message)
   })
 
+  it('looks past the memory of the application: what is in L1 and not in the store is no hit', async () => {
+    const { products, cache, app, probe } = await testing()
+    await products.get('1')
+    await probe.expectHit('product:1')
+    expect((await cache.lookup('product:1')).level).toBe('l2')
+    expect((await cache.lookup('product:1')).level).toBe('l1')
+    cache.resetStatistics()
+    await probe.expectHit('product:1', { tags: ['products', 'p:1'] })
+    expect(cache.getStatistics()).toMatchObject({ l1: { hits: 0, misses: 0 }, l2: { hits: 0, misses: 0 } })
+
+    // What the store loses without a word is what only a look past L1 can see.
+    const { store } = app.get(CacheRuntime)
+    ;(store as MemoryCacheStore).pushes.remove('product:1')
+    expect((await cache.lookup('product:1')).level).toBe('l1')
+    await probe.expectMiss('product:1')
+    await probe.expectEvicted('product:1')
+  })
+
   it('tells evicted, expired, present and never cached from each other', async () => {
     const clock = new FakeClock()
     const { products, cache, probe } = await testing({ clock })
@@ -140,6 +183,9 @@ describe('the probe', () => {
     for (const evict of [() => cache.delete('product:1'), () => cache.invalidateByTag('p:1'), () => cache.clear()]) {
       await products.get('1')
       await probe.expectHit('product:1')
+      // Into L1, and out of it.
+      await products.get('1')
+      expect((await cache.lookup('product:1')).level).toBe('l1')
       await evict()
       await probe.expectEvicted('product:1')
       await probe.expectMiss('product:1')

@@ -47,10 +47,11 @@ export class RedisCacheTestingModule {
       provide: getVextrusToken(CacheProbe, name),
       useFactory: ({ store }: CacheRuntime): CacheProbe => {
         const recording = store as RecordingStore
-        // A cache of its own, as in another process: what the probe reads is in nobody's statistics. It looks at stored keys, whosever turn it is.
+        // A cache of its own, as in another process: what the probe reads is in nobody's statistics, and comes from the store and not from
+        // some memory. It looks at stored keys, whosever turn it is.
         const { serializer, compression, maxValueBytes, encryption } = options
-        const codec = { serializer, compression, maxValueBytes, encryption }
-        return new CacheProbe(new RedisCacheService(recording.beside(), codec, { clock }), recording)
+        const looking = { serializer, compression, maxValueBytes, encryption, l1: false } as const
+        return new CacheProbe(new RedisCacheService(recording.beside(), looking, { clock }), recording)
       },
       inject: [getVextrusToken(CacheRuntime, name)],
     }
