@@ -55,12 +55,19 @@ describe('the options of the module', () => {
       ...{ loadConcurrency: 5, maxValueBytes: 1_000 },
       ...{ compression: false, encryption: { keys: [{ id: 'a', secret: 'sixteen characters' }] } },
       ...{ tenancy: { required: true, global: ['currency'] } },
+      l1: { maxEntries: 10, ttl: '10s', values: 'frozen', staleness: '400ms', audit: { sample: 0.01 } },
       serializer: 'json',
       sensitive: { action: 'skip' },
     }
     const resolved = resolveModuleOptions(cache)
     expect(resolved.cache).toMatchObject(cache)
+    expect(resolved.stalenessMs).toBe(400)
     expect(resolved.tenancy.required).toBe(true)
+  })
+
+  it('leave the connection at its own pace without L1, and where hits are to be strict', () => {
+    expect(resolveModuleOptions({ l1: false }).stalenessMs).toBeUndefined()
+    expect(resolveModuleOptions({ l1: { staleness: 'strict' } }).stalenessMs).toBe(2_000)
   })
 
   it('complete the prefix', () => {
@@ -87,6 +94,12 @@ describe('the options of the module', () => {
     ['presets.sessions', { presets: { sessions: 5 } }],
     ['maxTags', { maxTags: 500 }],
     ['l1', { l1: true }],
+    ['l1', { l1: null }],
+    ['l1.maxBytes', { l1: { maxBytes: 0 } }],
+    ['l1.maxEntries', { l1: { maxEntries: 0.5 } }],
+    ['l1.values', { l1: { values: 'cloned' } }],
+    ['l1.staleness', { driver: 'memory', l1: { staleness: 99 } }],
+    ['l1.audit.sample', { l1: { audit: { sample: 2 } } }],
     ['lock', { lock: {} }],
     ['earlyRefresh', { earlyRefresh: 'yes' }],
     ['loadConcurrency', { loadConcurrency: 0 }],
@@ -114,6 +127,9 @@ describe('the options of the module', () => {
     [{ cacheNull: -1 }, /cacheNull/],
     [{ grace: 'long' }, /grace/],
     [{ grace: '60d' }, /grace.*maxTtl/],
+    [{ l1: { ttl: 0 } }, /l1\.ttl/],
+    [{ l1: { ttl: '60d' } }, /l1\.ttl.*maxTtl/],
+    [{ l1: { staleness: 'soon' as never } }, /l1\.staleness/],
     [{ commandTimeout: 'soon' }, /commandTimeout/],
     [{ presets: { [CachePattern.REPORT]: 'a while' } }, /presets.report/],
     [{ presets: { [CachePattern.REPORT]: '2d' }, maxTtl: '1d' }, /presets.report.*maxTtl/],

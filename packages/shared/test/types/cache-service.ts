@@ -1,5 +1,12 @@
 // The types of the cache as its users see them. What must not compile stands under `@ts-expect-error`, which fails when it does.
-import { type CacheStatistics, CachePattern, CacheService, type Lookup, RedisCacheService } from '@vextrus/shared/cache'
+import {
+  type AuditStatistics,
+  type CacheStatistics,
+  CachePattern,
+  CacheService,
+  type Lookup,
+  RedisCacheService,
+} from '@vextrus/shared/cache'
 import { expectTypeOf } from 'vitest'
 
 interface Product {
@@ -18,6 +25,8 @@ export async function reads(): Promise<void> {
   expectTypeOf(await cache.has('product:1')).toEqualTypeOf<boolean>()
   expectTypeOf(await cache.ttl('product:1')).toEqualTypeOf<number | null>()
   expectTypeOf(cache.getStatistics()).toEqualTypeOf<CacheStatistics>()
+  expectTypeOf(cache.getStatistics().audit).toEqualTypeOf<AuditStatistics | undefined>()
+  expectTypeOf(cache.getStatistics().audit?.stale['≤20']).toEqualTypeOf<number | undefined>()
   // Nothing is known of a value whose type is not named.
   expectTypeOf(await cache.get('product:1')).toEqualTypeOf<unknown>()
   // @ts-expect-error a key is a string
@@ -47,6 +56,11 @@ export async function loads(): Promise<void> {
   const { signal } = new AbortController()
   await cache.getOrSet('product:1', async () => product, { loadTimeout: { soft: '200ms', hard: 5_000 }, signal })
   await cache.getOrSet('product:1', async () => product, { loadTimeout: undefined, signal: undefined })
+  await cache.getOrSet('product:1', async () => product, { l1: false })
+  await cache.getOrSet('product:1', async () => product, { l1: { ttl: '10s' } })
+  await cache.set('product:1', product, { l1: false })
+  // @ts-expect-error L1 is on unless it is false
+  await cache.getOrSet('product:1', async () => product, { l1: true })
   // @ts-expect-error an object of two times
   await cache.getOrSet('product:1', async () => product, { loadTimeout: '5s' })
   // @ts-expect-error the TTL's function gets what is loaded

@@ -32,6 +32,14 @@ RedisCacheModule.forRoot({ sentinels: { nodes: ['sentinel-1:26379'], name: 'myma
 RedisCacheModule.forRoot({ cluster: { nodes: [{ host: 'node-1', port: 6_379 }] }, tls: true })
 RedisCacheModule.forRoot({
   grace: process.env['GRACE'],
+  l1: {
+    maxBytes: 1_048_576,
+    maxEntries: 1_000,
+    ttl: '10s',
+    values: 'frozen',
+    staleness: '500ms',
+    audit: { sample: 0.01 },
+  },
   earlyRefresh: false,
   loadConcurrency: 50,
   serializer: 'msgpack',
@@ -42,6 +50,13 @@ RedisCacheModule.forRoot({
   sensitive: { action: 'skip', fields: ['iban'], allow: ['pinColor'] },
 })
 
+RedisCacheModule.forRoot({ l1: { staleness: 'strict', audit: false, ttl: undefined } })
+RedisCacheModule.forRoot({ l1: false })
+
+// @ts-expect-error L1 is on unless it is false
+RedisCacheModule.forRoot({ l1: true })
+// @ts-expect-error there is no such way to hand out values
+RedisCacheModule.forRoot({ l1: { values: 'cloned' } })
 // @ts-expect-error there is no such policy
 RedisCacheModule.forRoot({ onFailover: 'ignore' })
 // @ts-expect-error there is no such serializer
