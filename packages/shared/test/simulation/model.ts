@@ -4,6 +4,13 @@ import type { World } from './world.js'
 
 type Due = readonly [key: string, value: number]
 
+interface Acknowledged {
+  readonly value: number
+  readonly atMs: number
+  /** The process that was told. */
+  readonly by: string
+}
+
 /**
  * The database behind the caches, and what they owe it: its values are numbers that only grow, and a read must not answer less than what the
  * key held when an invalidation was called for that has been acknowledged before the read began (P1). Linear in the number of operations.
@@ -11,8 +18,8 @@ type Due = readonly [key: string, value: number]
 export class Model {
   /** What the database holds. */
   private readonly values = new Map<string, number>(CATALOGUE.map(({ name }) => [name, 0]))
-  /** The least that a read beginning now may answer. */
-  private readonly due = new Map<string, number>()
+  /** What was acknowledged, of each key: what a read that begins later may not fall short of. */
+  private readonly due = new Map<string, Acknowledged[]>()
   private readonly locks = new Map<string, Promise<void>>()
   private failed: string | undefined
 
@@ -30,19 +37,25 @@ export class Model {
   }
 
   /** Calls for an invalidation of these rows; once it is acknowledged, what they held at the call is the least that is due. */
-  async invalidates(what: string, rows: readonly Row[], call: () => Promise<unknown>): Promise<void> {
+  async invalidates(what: string, rows: readonly Row[], by: string, call: () => Promise<unknown>): Promise<void> {
     await this.acknowledged(
       what,
       rows.map(({ name }) => [name, this.value(name)]),
+      by,
       call,
     )
   }
 
-  private async acknowledged(what: string, held: readonly Due[], call: () => Promise<unknown>): Promise<void> {
+  private async acknowledged(
+    what: string,
+    held: readonly Due[],
+    by: string,
+    call: () => Promise<unknown>,
+  ): Promise<void> {
     this.world.note(() => `begins: ${what}`)
     try {
       await call()
-      this.demand(held)
+      this.demand(held, by)
       this.world.note(() => `acknowledged: ${what}`)
       this.world.count('acknowledged')
     } catch (error) {
@@ -53,8 +66,8 @@ export class Model {
   }
 
   /** {@link invalidates} of a `set` of one value: others may have written later ones by then. */
-  async stores(what: string, { name }: Row, value: number, call: () => Promise<unknown>): Promise<void> {
-    await this.acknowledged(what, [[name, value]], call)
+  async stores(what: string, { name }: Row, value: number, by: string, call: () => Promise<unknown>): Promise<void> {
+    await this.acknowledged(what, [[name, value]], by, call)
   }
 
   /**
@@ -62,17 +75,30 @@ export class Model {
    * answer, whatever becomes of the process and of the clock – if the hold stood at the commit (R13): nothing that was loaded before it is
    * served while it stands, and its end or its finishing takes away what was stored.
    */
-  committed(what: string, rows: readonly Row[], isHeld: boolean): void {
+  committed(what: string, rows: readonly Row[], isHeld: boolean, by: string): void {
     this.world.note(() => `commits${isHeld ? '' : ', uncovered'}: ${what}`)
     this.world.count(isHeld ? 'commits under a hold' : 'commits without their hold')
-    if (isHeld) this.demand(rows.map(({ name }) => [name, this.value(name)]))
+    if (isHeld)
+      this.demand(
+        rows.map(({ name }) => [name, this.value(name)]),
+        by,
+      )
   }
 
-  /** Begins a read of these keys. What it answers is to be told to the function that comes back. */
-  reading(keys: readonly string[], by: string): (values: readonly unknown[]) => void {
-    const least = keys.map((key) => this.due.get(key) ?? 0)
-    this.world.note(() => `${by} begins to read ${keys.join()}, due ${least.join()}`)
-    return (values) => keys.forEach((key, i) => this.answered(key, values[i], least[i]!, by))
+  /**
+   * Begins a read of these keys. What it answers is to be told to the function that comes back.
+   *
+   * A process with L1 may answer what is older by its staleness than what was acknowledged to others (P2); what was acknowledged to itself, and
+   * what it says to have from the store, may not be older at all.
+   */
+  reading(keys: readonly string[], by: string): (values: readonly unknown[], fromStore?: boolean) => void {
+    const [process = by] = by.split('.')
+    const nowMs = this.world.clock.mono()
+    const least = keys.map((key) => this.least(key, nowMs, process))
+    const known = keys.map((key) => this.least(key, nowMs - this.world.stalenessOf(process), process))
+    this.world.note(() => `${by} begins to read ${keys.join()}, due ${known.join()}, of the store ${least.join()}`)
+    return (values, fromStore = false) =>
+      keys.forEach((key, i) => this.answered(key, values[i], (fromStore ? least : known)[i]!, by))
   }
 
   /** Writers of one key, one after the other: what two `set`s of a key that don't know of each other come to is not promised. */
@@ -100,8 +126,20 @@ export class Model {
     else if (value < least) this.fail(`stale: ${by} read ${key}=${value}, at least ${least} was due`)
   }
 
-  private demand(least: readonly Due[]): void {
-    for (const [key, value] of least) this.due.set(key, Math.max(value, this.due.get(key) ?? 0))
+  private least(key: string, untilMs: number, process: string): number {
+    let least = 0
+    for (const { value, atMs, by } of this.due.get(key) ?? []) {
+      if (value > least && (atMs <= untilMs || by === process)) least = value
+    }
+    return least
+  }
+
+  private demand(least: readonly Due[], by: string): void {
+    for (const [key, value] of least) {
+      const all = this.due.get(key) ?? []
+      all.push({ value, atMs: this.world.clock.mono(), by })
+      this.due.set(key, all)
+    }
   }
 
   fail(message: string): void {

@@ -326,9 +326,11 @@ describe('tags (R19)', () => {
     const second = near.cache.get('k')
     delta.reply()
     expect(await first).toBe('old')
+    const third = near.cache.get('k')
     const next = await near.store.next('read')
     near.store.pass('read')
     next.deliver()
+    expect(await third).toBeNull()
     expect(await second).toBeNull()
   })
 
@@ -380,6 +382,9 @@ describe('tags (R19)', () => {
     const hold = { owner: 'o', keys: [], tags: ['x'] }
     // The members are there, and the marks are still to come.
     world.space.tagClock.addHold(hold, world.space.nowMs() + 60_000)
+    // Another read brings the delta: nothing is left to wait for.
+    await near.cache.get('something else')
+    expect(await near.cache.get('k')).toBeNull()
     expect(await answerOf(near, 'k')).toEqual([null, null])
     expect(await answerOf(near, 'free')).toEqual(['v', 'l1'])
     world.space.tagClock.removeHold(hold)

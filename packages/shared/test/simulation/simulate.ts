@@ -1,3 +1,5 @@
+import type { NearOptions } from '../../src/cache/near-options.js'
+import { openTickets } from '../support/near-world.js'
 import { SeededRandom } from '../support/seeded-random.js'
 import { CATALOGUE, rowOf, TAGS } from './catalogue.js'
 import { Client, type Habit, type Habits } from './client.js'
@@ -18,6 +20,24 @@ export function simulate(seed: number): Promise<Happened> {
     const takeTurns = habits.rows.some(({ set }) => set === true)
     return once(seed, random, { ...wrong, crashes: wrong.crashes && !takeTurns }, habits, trace)
   })
+}
+
+/** One run of processes that have L1, most of them, and whose sessions are lost, go silent and begin anew. */
+export function simulateNear(seed: number): Promise<Happened> {
+  return traced(seed, (trace) => {
+    const random = new SeededRandom(-seed)
+    const theme = random.pick(NEAR_THEMES)
+    const wrong = { ...faults(random), sessions: random.chance(0.5), ...theme.faults }
+    const habits = theme.habits(random)
+    const takeTurns = habits.rows.some(({ set }) => set === true)
+    const near = [nearOf(random, 0), nearOf(random, 0.2), nearOf(random, 0.4)]
+    return once(seed, random, { ...wrong, crashes: wrong.crashes && !takeTurns }, habits, trace, near)
+  })
+}
+
+function nearOf(random: SeededRandom, without: number): false | NearOptions {
+  if (random.chance(without)) return false
+  return { staleness: random.pick([2_000, 2_000, 400, 'strict']), maxEntries: random.pick([2, 50]) }
 }
 
 /** A run in which nothing goes wrong and nobody writes: whatever the order of the messages, each key is loaded once (P3). */
@@ -58,23 +78,30 @@ async function once(
   faults: Faults,
   habits: Habits,
   trace: string[] | null,
+  near: readonly (false | NearOptions)[] = [],
 ): Promise<Happened> {
-  const world = new World(seed, 2 + random.int(2), faults, trace)
+  const world = new World(seed, 2 + random.int(2), faults, trace, near)
   const model = new Model(world)
   const callers = 1 + random.int(3)
   const clients = world.processes.flatMap((process) =>
     Array.from({ length: callers }, (_, i) => ({ process, client: new Client(world, model, process, habits, i + 1) })),
   )
-  const operations = 4 + random.int(6)
+  // What is read once is in no L1.
+  const operations = near.length === 0 ? 4 + random.int(6) : 8 + random.int(14)
   await world.run(
     Promise.all(clients.map(({ process, client }) => Promise.race([client.run(operations), process.died]))),
   )
   for (const { cache } of world.processes) {
     world.count('hits', cache.getStatistics().hits)
     world.count('stale hits', cache.getStatistics().stale)
+    world.count('hits of L1', cache.getStatistics().l1.hits)
   }
   world.calm()
   await world.run(atRest(world, model))
+  model.check()
+  for (const { cache, session, name } of world.alive) {
+    if (session !== null && openTickets({ cache }) > 0) model.fail(`${name} has tickets that nobody will close`)
+  }
   model.check()
   return world.happened
 }
@@ -91,6 +118,7 @@ function faults(random: SeededRandom): Faults {
     lostAnswers: on(),
     crashes: on(),
     disorder: on(),
+    sessions: false,
     deltaLimit: on() ? 60 : 1_200,
   }
 }
@@ -98,6 +126,11 @@ function faults(random: SeededRandom): Faults {
 interface Theme {
   readonly faults?: Partial<Faults>
   habits(random: SeededRandom): Habits
+}
+
+/** Who is acknowledged a version stays, while its entry does: nothing takes that away. */
+const VERSIONED: Partial<Faults> = {
+  ...{ evictions: false, clockLoss: false, timeJumps: false, lostAnswers: false, crashes: false },
 }
 
 /** What runs are about. Most are about anything; some dwell on what anything hardly ever comes to. */
@@ -147,13 +180,33 @@ const THEMES: readonly Theme[] = [
       impatient: true,
     }),
   },
-  // Versions: whoever is acknowledged stays, while its entry does – so nothing here takes it away.
+  // Versions.
   {
-    faults: { evictions: false, clockLoss: false, timeJumps: false, lostAnswers: false, crashes: false },
+    faults: VERSIONED,
     habits: (random) => only(random, ['v'], { load: 20, get: 10, set: 40 }),
   },
   // Crowds at one key.
   { habits: (random) => only(random, [random.pick(['a', 'b', 'e'])], { load: 50, delete: 8, tag: 8, clear: 4 }) },
+]
+
+/** With L1: the same keys again and again, and writes now and then. */
+const NEAR_THEMES: readonly Theme[] = [
+  { habits: anything },
+  { habits: (random) => only(random, ['a', 'b', 'e', 'f'], { load: 40, get: 40, delete: 8, tag: 8 }) },
+  { habits: (random) => only(random, ['b', 'e'], { load: 20, get: 60, tag: 12 }) },
+  { habits: (random) => only(random, ['a', 'c', 'd'], { load: 20, get: 50, set: 12, delete: 6, touch: 4 }) },
+  { habits: (random) => only(random, ['a', 'b', 'c'], { load: 30, get: 50, clear: 6, pattern: 6 }) },
+  { habits: (random) => only(random, ['e', 'f'], { load: 50, get: 30, tag: 10 }) },
+  {
+    faults: { crashes: true },
+    habits: (random) => only(random, ['a', 'b', 'e'], { load: 30, get: 40, around: 12, tag: 4 }),
+  },
+  { habits: (random) => only(random, ['v'], { load: 20, get: 50, set: 20 }), faults: VERSIONED },
+  {
+    faults: { timeJumps: true },
+    habits: (random) => ({ ...only(random, ['a', 'b', 'e'], { load: 50, get: 30, delete: 6, tag: 6 }), grace: true }),
+  },
+  { habits: (random) => only(random, ['b', 'e', 'filler'], { load: 40, get: 30, tag: 10, tags: 8 }) },
 ]
 
 /** A few of the keys, and some of the ways to read and to write them; at least one that writes. */
@@ -204,7 +257,7 @@ async function atRest(world: World, model: Model): Promise<void> {
   }
   await readAll(({ cache }) => cache.getMany(names))
   for (const { kind, name } of world.space.tagClock.holds()) model.fail(`the ${kind} ${name} is held for ever`)
-  await model.invalidates('delete all', rows, () => world.processes[0]!.cache.delete(names))
+  await model.invalidates('delete all', rows, world.processes[0]!.name, () => world.processes[0]!.cache.delete(names))
   await readAll(({ cache }) => Promise.all(names.map((key) => cache.getOrSet(key, () => model.value(key)))))
   await readAll(({ cache }) => cache.getMany(names))
 }

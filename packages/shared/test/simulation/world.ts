@@ -6,7 +6,9 @@ import type { Clock, Timer } from '../../src/kernel/clock.js'
 import { DeliveryStore, type StoreCall } from '../support/delivery-store.js'
 import { dropEntry, dropLease, loseClock } from '../support/memory-faults.js'
 import { SeededRandom } from '../support/seeded-random.js'
+import type { NearOptions } from '../../src/cache/near-options.js'
 import { ManualPushes, onWake } from '../support/manual-pushes.js'
+import { QueuedPushes } from '../support/queued-pushes.js'
 
 /**
  * A small world in which nothing happens but what the seed decides: processes, each with the real engine, talk to one memory server, and
@@ -34,16 +36,26 @@ export class World {
     private readonly faults: Faults,
     /** Filled with what happens, unless it is null. */
     private readonly trace: string[] | null,
+    /** L1 of each process. */
+    near: readonly (false | NearOptions)[] = [],
   ) {
     this.random = new SeededRandom(seed)
     this.hub = new MemoryHub({ clock: this.clock, random: this.random })
     this.space = this.hub.space('vextrus:')
-    this.processes = Array.from({ length: processes }, (_, i) => new Process(`P${i + 1}`, this, this.hub))
+    this.processes = Array.from(
+      { length: processes },
+      (_, i) => new Process(`P${i + 1}`, this, this.hub, near[i] ?? false),
+    )
   }
 
   /** The processes that have not died. */
   get alive(): Process[] {
     return this.processes.filter((process) => process.isAlive)
+  }
+
+  /** How much older than what is due a read of a process may be: of one with L1 by its staleness (P2). */
+  stalenessOf(name: string): number {
+    return this.processes.find((process) => process.name === name)?.stalenessMs ?? 0
   }
 
   /** Whether all of it is held by members that stand in the store at this moment, expired or not, whoever placed them. */
@@ -156,6 +168,12 @@ export class World {
     // The first one lives, and sees to the end what the others leave behind.
     const busy = this.alive.slice(1).filter(({ unfinished }) => unfinished > 0)
     kind(faults.crashes && busy.length > 0, 'a process dies', () => this.kill(random.pick(busy)))
+    const { session } = process
+    if (session !== null) {
+      kind(faults.sessions, 'a session is lost', () => session.lose())
+      kind(faults.sessions && session.isOpen, 'a session is silent', () => (process.silent = true))
+      kind(faults.sessions && session.isOpen, 'an epoch ends', () => session.endEpoch('the simulation said so'))
+    }
     kind(faults.lostAnswers && process.waiting.length > 0, 'an answer is lost', () => process.loseAnswer())
     if (kinds.length === 0) return false
     random.pick(kinds)()
@@ -185,6 +203,8 @@ export interface Faults {
   crashes: boolean
   /** Copies of acquires, and replies that overtake each other. */
   disorder: boolean
+  /** Sessions of pushes are lost, go silent, and begin anew. */
+  sessions: boolean
   /** Rows of a delta: beyond it the reply is cut and says so. */
   deltaLimit: number
 }
@@ -197,6 +217,7 @@ export const CALM: Faults = {
   lostAnswers: false,
   crashes: false,
   disorder: false,
+  sessions: false,
   deltaLimit: 1_200,
 }
 
@@ -210,6 +231,11 @@ export class Process {
   unfinished = 0
   readonly died: Promise<void>
   private onTheWay: StoreCall[] = []
+  /** Its way of pushes, when it has L1. */
+  readonly session: QueuedPushes | null
+  /** Nothing comes on it any more, and nobody has noticed. */
+  silent = false
+  readonly stalenessMs: number
   private readonly pushes = new ManualPushes()
   /** What is on its way to the listeners of {@link pushes}. */
   private wakes: (string | null)[] = []
@@ -220,16 +246,22 @@ export class Process {
     readonly name: string,
     private readonly world: World,
     hub: MemoryHub,
+    near: false | NearOptions,
   ) {
     this.died = new Promise((resolve) => (this.hasDied = resolve))
     const inner: CacheStore = new MemoryCacheStore(hub)
-    onWake(inner.pushes, (key) => {
-      if (this.isAlive && this.wakes.at(-1) !== key) this.wakes.push(key)
-    })
-    const store = new DeliveryStore(inner, (call) => this.send(call), this.pushes)
+    this.session = near === false ? null : new QueuedPushes(inner.pushes, world.clock)
+    this.session?.hold()
+    this.stalenessMs = near === false || near.staleness === 'strict' ? 0 : Number(near.staleness)
+    if (near === false) {
+      onWake(inner.pushes, (key) => {
+        if (this.isAlive && this.wakes.at(-1) !== key) this.wakes.push(key)
+      })
+    }
+    const store = new DeliveryStore(inner, (call) => this.send(call), this.session ?? this.pushes)
     this.cache = new RedisCacheService(
       store,
-      { defaultTtl: 60, jitter: 0, maxTags: MAX_TAGS, l1: false },
+      { defaultTtl: 60, jitter: 0, maxTags: MAX_TAGS, l1: near },
       { clock: world.clock, random: world.random },
     )
   }
@@ -247,6 +279,32 @@ export class Process {
       moves.push({ way: `${name} replies`, go: () => this.reply(answer, faults) })
     }
     if (this.wakes.length > 0) moves.push({ way: `${name} wakes`, go: () => this.wake(this.wakes.shift()!) })
+    if (this.session !== null && this.isAlive) moves.push(...this.sessionMoves(this.session))
+    return moves
+  }
+
+  private sessionMoves(session: QueuedPushes): Move[] {
+    const { name, world } = this
+    const moves: Move[] = []
+    const move = (way: string, go: () => void): void => {
+      moves.push({
+        way: `${name} ${way}`,
+        go: () => {
+          world.note(() => `${name} ${way}: ${[session.waiting[0], session.asking[0]].join(' | ')}`)
+          go()
+        },
+      })
+    }
+    if (session.waiting.length > 0 && !this.silent) move('hears', () => session.deliver(1))
+    if (session.asking.length > 0) move('asks', () => session.arrive(1))
+    if (session.isPingDue) move('pings', () => session.ping())
+    if (!session.isOpen) move('reopens', () => session.reopen())
+    else if (this.silent || session.isLostUnnoticed) {
+      move('notices', () => {
+        this.silent = false
+        session.notice()
+      })
+    }
     return moves
   }
 

@@ -3,16 +3,18 @@ import type { SeededRandom } from './seeded-random.js'
 
 /** What a memory server keeps to itself and a real one may lose. */
 interface Insides {
-  readonly tagClock: { g: number | null }
+  readonly tagClock: { g: number | null; onMoved(): void }
   readonly entries: { keys(): Iterable<string>; delete(key: string): boolean }
   readonly leases: Map<string, unknown>
 }
 
 const insides = (space: MemorySpace): Insides => space as unknown as Insides
 
-/** The tag clock's key is gone, as after an eviction, and with it the holds. */
+/** The tag clock's key is gone, as after an eviction, and with it the holds; whoever listens hears of it. */
 export function loseClock(space: MemorySpace): void {
-  insides(space).tagClock.g = null
+  const { tagClock } = insides(space)
+  tagClock.g = null
+  tagClock.onMoved()
 }
 
 /** One entry is evicted. */

@@ -42,7 +42,7 @@ export async function answerOf(
 }
 
 /** Keys with open tickets: 0 at rest. */
-export function openTickets({ cache }: TestProcess): number {
+export function openTickets({ cache }: Pick<TestProcess, 'cache'>): number {
   const { near } = (cache as unknown as { engine: { near: NearCache } }).engine
   return (near as unknown as { map: { openTickets: number } }).map.openTickets
 }
