@@ -225,6 +225,29 @@ describe('the hard time-out of a load', () => {
     expect(await stateOf(other.cache.getOrSet('k', () => 'theirs'))).toEqual({ value: 'theirs' })
   })
 
+  it('of a refresh is a whole one, however long its caller has waited before', async () => {
+    const world = new MemoryWorld()
+    const [holder, one] = [world.process(), world.process()]
+    const first = new HeldLoad<string>()
+    void holder.cache.getOrSet('k', first.load, { ttl: '1ms', grace: '1m' })
+    await idle()
+    const { load, contexts } = hanging()
+    const value = one.cache.getOrSet('k', load, hard)
+    await world.clock.advance('1500ms')
+    one.store.hold('read')
+    first.answer('old')
+    const read = await one.store.next('read')
+    await world.clock.advance('10ms')
+    read.deliver()
+    expect(await value).toBe('old')
+    await idle()
+    const { signal } = contexts[0]!
+    await world.clock.advance('1999ms')
+    expect(signal.aborted).toBe(false)
+    await world.clock.advance('1ms')
+    expect(signal.aborted).toBe(true)
+  })
+
   it('is as long as it is said, also beyond the 30 seconds: the lease lives as long', async () => {
     const world = new MemoryWorld()
     const [one, other] = [world.process(), world.process()]
