@@ -30,6 +30,7 @@ async function runAll() {
     await step('one nest', node, 'scripts/one-nest.mjs')
     await step('smoke', node, 'scripts/smoke.mjs')
     await step('examples', node, 'scripts/examples.mjs')
+    await step('start', node, 'scripts/start-check.mjs')
     await step('pack', node, 'scripts/tarball.mjs', '--pack-only', tarball)
     // Mostly waiting for npm; at the lowest priority it takes from the tests only what they leave.
     const packed = step(

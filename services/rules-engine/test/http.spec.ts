@@ -19,8 +19,24 @@ import {
 let database: EmbeddedPostgres
 let api: TestService
 
+/** Another service's tables in the same Postgres, of the same names. */
+const OF_OTHERS = ['migrations', 'seed_runs', 'tenants']
+
+async function withConnection<T>(work: (connection: DataSource) => Promise<T>): Promise<T> {
+  const options = dataSourceOptions('rules-engine', definition, database, new QueryLog())
+  const connection = await new DataSource(options).initialize()
+  try {
+    return await work(connection)
+  } finally {
+    await connection.destroy()
+  }
+}
+
 beforeAll(async () => {
   database = await startDatabase()
+  await withConnection(async (connection) => {
+    for (const table of OF_OTHERS) await connection.query(`CREATE TABLE ${table} (anything int)`)
+  })
   api = await startTestService(database)
 })
 
@@ -388,7 +404,7 @@ describe('the OpenAPI document', () => {
 })
 
 describe('the database', () => {
-  it('has exactly the columns that the entities name, in the schema of the service', async () => {
+  it('has exactly the columns that the entities name, in a schema beside other services’ tables of the same names', async () => {
     const dataSource = api.app.get(DataSource)
     const columns = await dataSource.query<{ name: string }[]>(
       `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
@@ -399,18 +415,19 @@ describe('the database', () => {
       columns.map(({ databaseName }) => `${tableName}.${databaseName}`),
     )
     expect(columns.map(({ name }) => name)).toEqual(named.toSorted())
-    const elsewhere = await dataSource.query<object[]>(`SELECT 1 FROM pg_tables WHERE schemaname = 'public'`)
-    expect(elsewhere).toEqual([])
+    const elsewhere = await dataSource.query<{ name: string }[]>(
+      `SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1`,
+    )
+    expect(elsewhere.map(({ name }) => name)).toEqual(OF_OTHERS.map((table) => `${table}.anything`))
   })
 
   // The last one: it takes the tables away.
   it('goes back to nothing and comes again (migrations down and up)', async () => {
     await api.close()
-    const options = dataSourceOptions('rules-engine', definition, database, new QueryLog())
-    const dataSource = await new DataSource(options).initialize()
-    await dataSource.undoLastMigration()
-    const tables = await dataSource.query<object[]>(`SELECT tablename FROM pg_tables WHERE schemaname = 'rules_engine'`)
-    await dataSource.destroy()
+    const tables = await withConnection(async (connection) => {
+      await connection.undoLastMigration()
+      return connection.query<object[]>(`SELECT tablename FROM pg_tables WHERE schemaname = 'rules_engine'`)
+    })
     expect(tables).toEqual([{ tablename: 'migrations' }])
     const said: string[] = []
     const prepare = () =>

@@ -1,0 +1,43 @@
+// Runs `npm start` as a user does, on free ports: all services get ready and answer, and all leave with 0 within 5 s of SIGTERM.
+import { spawn } from 'node:child_process'
+import { main, root, say, Stop } from './lib/run.mjs'
+import { npm } from './lib/setup.mjs'
+
+const SERVICES = ['master-data', 'rules-engine']
+const LONGEST_START_MS = 180_000
+const LONGEST_END_MS = 5_000
+
+await main(async () => {
+  const child = spawn(npm, ['start'], {
+    cwd: root,
+    env: { ...process.env, PORT: '0', BURST: 'off', DATABASE_URL: '', REDIS_URL: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal)))
+  const urls = await new Promise((resolve, reject) => {
+    setTimeout(reject, LONGEST_START_MS, new Stop(`npm start was not ready in ${LONGEST_START_MS} ms`)).unref()
+    void ended.then((how) => reject(new Stop(`npm start ended before it was ready (${how}):\n${output}`)))
+    child.stdout.on('data', (text) => {
+      output += text
+      const ready = [...output.matchAll(/^ready (\S+) \((\S+)\)$/gm)].map(([, url, name]) => [name, url])
+      if (ready.length === SERVICES.length) resolve(Object.fromEntries(ready))
+    })
+  }).catch((error) => {
+    child.kill('SIGTERM')
+    throw error
+  })
+  const statuses = await Promise.all(SERVICES.map(async (name) => (await fetch(`${urls[name]}/health`)).status))
+  const start = performance.now()
+  child.kill('SIGTERM')
+  const how = await ended
+  const ms = performance.now() - start
+
+  if (statuses.some((status) => status !== 200)) throw new Stop(`GET /health answered ${statuses.join(', ')}`)
+  if (how !== 0 || ms > LONGEST_END_MS) throw new Stop(`npm start left with ${how}, ${Math.round(ms)} ms after SIGTERM`)
+  for (const source of ['L1 hit', 'L2 hit', 'database']) {
+    if (!new RegExp(`^${source} +.*\\d\\.\\d{3} +\\d+\\.\\d{3} +\\d+`, 'm').test(output))
+      throw new Stop(`npm start has printed no latency of "${source}":\n${output}`)
+  }
+  say(`start: ${SERVICES.join(' and ')} got ready, answered, and left with 0 after ${Math.round(ms)} ms`)
+})
