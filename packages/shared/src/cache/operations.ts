@@ -22,8 +22,9 @@ import { UNREADABLE } from './values.js'
 /**
  * The operations of a cache, inside one scope: the whole `keyPrefix`, a tenant (`forTenant`), a user (`forUser`), or both.
  *
- * Once `delete`, `invalidateByTag`, `deleteByPattern`, `invalidateAround` or `clear` has resolved, no read that begins later, in any process,
- * answers a value whose load began before that call (P1). Every entry has a lifetime. `null` is a value; `undefined` is never stored.
+ * Once `delete`, `invalidateByTag`, `deleteByPattern`, `invalidateAround` or `clear` has resolved, no read of the store that begins later, in
+ * any process, answers a value whose load began before that call (P1). The memory of this process follows at once, that of others with the
+ * push, `l1.staleness` later at the latest (P2). Every entry has a lifetime. `null` is a value; `undefined` is never stored.
  */
 export class RedisCache {
   /** @internal made by `RedisCacheService`, `forTenant` and `forUser` */
