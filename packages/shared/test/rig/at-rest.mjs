@@ -1,4 +1,4 @@
-import { sourcesOf, tagsOf, VERSIONED } from './catalogue.mjs'
+import { PAGE_OF_QUIET, sourcesOf, tagsOf, VERSIONED } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 import { TTL_S } from './origin.mjs'
 import { READABLE } from './reader.mjs'
@@ -12,6 +12,7 @@ export async function settle({ cache, database }) {
   if (open.length === 0) return 0
   const from = machineMs()
   await cache.delete(open)
+  await cache.delete(PAGE_OF_QUIET)
   const tags = [...new Set(open.flatMap(tagsOf))]
   if (tags.length > 0) await cache.invalidateByTag(tags)
   await database.acknowledge(open, versions.filter(isOpen), from)

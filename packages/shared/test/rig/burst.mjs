@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { FAMILIES, sourcesOf, tagsOf } from './catalogue.mjs'
+import { FAMILIES, PAGE_OF_QUIET, sourcesOf, tagsOf } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 import { LoadFailed } from './origin.mjs'
 import { READABLE } from './reader.mjs'
@@ -38,7 +38,7 @@ export class Burst {
 
   async #burst(how) {
     const keys = this.random.some(
-      this.random.chance(0.4) ? FAMILIES.quiet : READABLE,
+      this.random.chance(0.4) ? QUIET : READABLE,
       how === 'getMany' ? 2 + this.random.int(3) : 1 + this.random.int(2),
     )
     const notes = new Notes(how)
@@ -187,6 +187,9 @@ class Notes {
     list.versions.push(version)
   }
 }
+
+/** Old for long when a process has not heard. */
+const QUIET = [...FAMILIES.quiet, PAGE_OF_QUIET]
 
 const HOW = /** @type {const} */ ([
   [45, 'lookup'],

@@ -5,6 +5,7 @@
  * - `tagged` keys have three tags; their writers delete them, or invalidate or hold one of the tags.
  * - `part` keys are invalidated by tag alone, because `page` keys are made of them: a page's load reads parts through the cache, and the page
  *   carries the tags of its parts.
+ *   `page:2` is made of keys without tags, and deleted by whoever deletes one of these, after it.
  * - `through` keys are written through with `set`, one writer at a time, or deleted; they share a tag with others.
  * - `quiet` keys are deleted too, but seldom: they lie in a process's memory until it must have noticed by itself that it hears nothing.
  * - `duel` keys are written by two versioned `set`s at a time, of which the newer one has to win.
@@ -15,7 +16,10 @@ const PARTS = names('part', 4)
 const THROUGH = names('through', 3)
 const DUEL = names('duel', 2)
 const QUIET = names('quiet', 3)
-const PAGES = names('page', 2)
+const PAGES = names('page', 3)
+
+/** The page of keys without tags. */
+export const PAGE_OF_QUIET = 'page:2'
 
 /** Keys with a version in the database. */
 export const VERSIONED = [...PLAIN, ...TAGGED, ...PARTS, ...THROUGH, ...DUEL, ...QUIET]
@@ -43,7 +47,8 @@ export const PATTERNS = [
 export const COOL = ['plain:3', 'tagged:4', 'tagged:5', 'part:3', 'through:2']
 
 /** What a page is made of. @param {string} page @returns {string[]} */
-export const partsOf = (page) => PARTS.filter((_, i) => Math.floor(i / 2) === Number(page.split(':')[1]))
+export const partsOf = (page) =>
+  page === PAGE_OF_QUIET ? QUIET.slice(0, 2) : PARTS.filter((_, i) => Math.floor(i / 2) === Number(page.split(':')[1]))
 
 /** What a value is made of: the versioned keys whose state it shows. @param {string} key @returns {string[]} */
 export const sourcesOf = (key) => (key.startsWith('page:') ? partsOf(key) : [key])

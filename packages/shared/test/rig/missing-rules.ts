@@ -34,7 +34,6 @@ export const MISSING_RULES: readonly MissingRule[] = [
       edit(NEAR, `if (!this.tagClock.hasPassed(pushed)) {`, `if (!Array.isArray(entry.tags)) {`),
     ],
   },
-  { name: 'epoch not compared', rule: 'R20', edits: [edit(MAP, ` && ticket.epoch === this.source.epoch`, ``)] },
   {
     name: 'memory not emptied by a reset',
     rule: 'R20',

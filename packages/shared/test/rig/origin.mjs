@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { partsOf, tagsOf } from './catalogue.mjs'
+import { PAGE_OF_QUIET, partsOf, tagsOf } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 
 /** Lifetime of an entry in the race, s. */
@@ -41,6 +41,7 @@ export class Origin {
 
   /** How long an entry lives. Some are soon served after their time, and loaded anew in the background. @param {string} key */
   lifetime(key) {
+    if (key === PAGE_OF_QUIET) return SHORT
     return key.startsWith('quiet:') ? LONG : this.random.weighted(LIFETIMES)
   }
 
@@ -89,6 +90,8 @@ const LATENCIES = /** @type {const} */ ([
 ])
 
 const LONG = { ttl: TTL_S }
+/** Of what is made of parts that lie in memory for long: loaded again and again, also by a process that hears nothing (R22). */
+const SHORT = { ttl: '200ms' }
 const LIFETIMES = /** @type {const} */ ([
   [70, LONG],
   [10, { ttl: 1 }],

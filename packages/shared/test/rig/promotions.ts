@@ -5,7 +5,7 @@ import type { Violation } from './fleet.js'
 /** How long a master that was demoted may be believed in: one heartbeat of the connections. */
 export const HEARTBEAT_MS = 500
 const LOOK_MS = 3
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 /** A promotion beside which the old master went on. Machine ms. */
 export interface Promotion {

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { FAMILIES, PATTERNS, tagged, tagsOf } from './catalogue.mjs'
+import { FAMILIES, PAGE_OF_QUIET, partsOf, PATTERNS, tagged, tagsOf } from './catalogue.mjs'
 import { machineMs } from './machine-ms.mjs'
 import { TTL_S } from './origin.mjs'
 
@@ -31,7 +31,11 @@ export class Writer {
 
   async deleteQuiet() {
     const key = this.random.pick(FAMILIES.quiet)
-    await this.#commitThen([key], () => this.cache.delete(key))
+    await this.#commitThen([key], async () => {
+      await this.cache.delete(key)
+      // In this order, as everybody has to: a page that is loaded in between shows the new part already.
+      if (partsOf(PAGE_OF_QUIET).includes(key)) await this.cache.delete(PAGE_OF_QUIET)
+    })
   }
 
   async deleteTagged() {
