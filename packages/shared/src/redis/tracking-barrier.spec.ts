@@ -28,7 +28,6 @@ beforeEach(async () => {
   })
   source.start()
   await clock.settle()
-  expect(source.live).toBe(true)
   for (const { port } of masters) port.last.autoPong = false
 })
 
@@ -48,6 +47,7 @@ async function answerOf(barrier: Promise<boolean>): Promise<boolean | undefined>
 
 describe('a barrier (R21)', () => {
   it('is told when every session has answered a PING of its own', async () => {
+    expect(source.live).toBe(true)
     const barrier = source.barrier()
     expect(await answerOf(barrier)).toBeUndefined()
     expect([pings(one), pings(other)]).toEqual([1, 1])

@@ -68,6 +68,10 @@ export class QueuedPushes implements PushSource {
     return () => void this.listeners.delete(listener)
   }
 
+  get listening(): number {
+    return this.listeners.size
+  }
+
   /** From here on nothing travels but by {@link deliver} and {@link arrive}. */
   hold(): void {
     this.proven = this.validFrom()

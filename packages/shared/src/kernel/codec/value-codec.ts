@@ -148,7 +148,8 @@ export class ValueCodec {
       case 'msgpack':
         return this.msgpack === undefined ? this.unpackLater(asBytes(data)) : this.msgpack.unpack(asBytes(data))
       case 'custom':
-        return deserializeWith(this.options.serializer, asBytes(data))
+        // What it makes of them may be windows into them, and the same bytes are another caller's, or lie in L1.
+        return deserializeWith(this.options.serializer, Buffer.from(asBytes(data)))
     }
   }
 
