@@ -149,8 +149,8 @@ export class TrackingSource implements InvalidationSource {
   }
 
   private opened(session: TrackingSession): void {
-    if (session.refusal !== undefined) this.warnOnce(session.refusal)
     session.start()
+    if (session.refusal !== undefined) this.warnOnce(session.refusal)
   }
 
   private pushed(keys: readonly string[] | null): void {

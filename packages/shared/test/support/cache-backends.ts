@@ -2,7 +2,14 @@ import type { CacheStore } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheDependencies, CacheOptions } from '../../src/cache/options.js'
 import { DeliveryStore } from './delivery-store.js'
-import { clusterBackend, memoryBackend, redisBackend, restrictedBackend, type StoreBackend } from './store-backends.js'
+import {
+  clusterBackend,
+  memoryBackend,
+  publishedBackend,
+  redisBackend,
+  restrictedBackend,
+  type StoreBackend,
+} from './store-backends.js'
 
 /** Caches as several processes have them: each with a client of its own on one server. */
 export interface CacheBackend {
@@ -48,6 +55,10 @@ export async function redisCaches(): Promise<CacheBackend> {
 
 export async function restrictedCaches(): Promise<CacheBackend> {
   return backend(await restrictedBackend(), {})
+}
+
+export async function publishedCaches(): Promise<CacheBackend> {
+  return backend(await publishedBackend(), {})
 }
 
 export async function clusterCaches(): Promise<CacheBackend> {

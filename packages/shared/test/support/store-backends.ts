@@ -55,22 +55,37 @@ export async function redisBackend({ commandTimeout = 2_000 } = {}): Promise<Sto
   return { ...backend, server, close: () => backend.close(() => server.stop()) }
 }
 
-/** A standalone Redis whose user may do what SECURITY.md says that it must, and nothing else. */
-export async function restrictedBackend(): Promise<StoreBackend & { server: RedisServer }> {
+/**
+ * A standalone Redis whose user may do what SECURITY.md says that it must, and nothing else.
+ * @param denied and not even that
+ */
+export async function restrictedBackend(
+  ...denied: readonly '-client|tracking'[]
+): Promise<StoreBackend & { server: RedisServer }> {
   const server = await startRedis()
-  await server.command('ACL', 'SETUSER', 'vextrus', 'on', '>secret', ...(await documentedAclRule()))
+  await server.command('ACL', 'SETUSER', 'vextrus', 'on', '>secret', ...(await documentedAclRule()), ...denied)
   const { host, port } = server
-  const backend = serverBackend([server], async () => server, {
-    ...{ host, port, username: 'vextrus', password: 'secret', commandTimeout: 2_000 },
-  })
+  const options = { host, port, username: 'vextrus', password: 'secret', commandTimeout: 2_000 }
+  const backend = serverBackend([server], async () => server, options, denied.length > 0)
   return { ...backend, server, close: () => backend.close(() => server.stop()) }
 }
 
-/** A Cluster of three masters with a replica each, under the documented user. */
-export async function clusterBackend(): Promise<StoreBackend & { readonly cluster: RedisCluster }> {
+/** The documented user, but for `CLIENT TRACKING`: what is written is heard of by what the writes publish (R23). */
+export const publishedBackend = (): ReturnType<typeof restrictedBackend> => restrictedBackend('-client|tracking')
+
+/** {@link publishedBackend} on a Cluster. */
+export const publishedClusterBackend = (): ReturnType<typeof clusterBackend> => clusterBackend('-client|tracking')
+
+/**
+ * A Cluster of three masters with a replica each, under the documented user.
+ * @param denied but for that
+ */
+export async function clusterBackend(
+  ...denied: readonly '-client|tracking'[]
+): Promise<StoreBackend & { readonly cluster: RedisCluster }> {
   const cluster = await startCluster()
   const masters = cluster.servers.slice(0, 3)
-  const rule = await documentedAclRule()
+  const rule = [...(await documentedAclRule()), ...denied]
   await Promise.all(
     cluster.servers.map((server) => server.command('ACL', 'SETUSER', 'vextrus', 'on', '>secret', ...rule)),
   )
@@ -78,15 +93,16 @@ export async function clusterBackend(): Promise<StoreBackend & { readonly cluste
     cluster: { nodes: masters.map(({ host, port }) => ({ host, port })) },
     ...{ username: 'vextrus', password: 'secret', commandTimeout: 2_000 },
   }
-  const backend = serverBackend(masters, (key) => cluster.masterOf(key), options)
+  const backend = serverBackend(masters, (key) => cluster.masterOf(key), options, denied.length > 0)
   return { ...backend, cluster, server: null, close: () => backend.close(() => cluster.stop()) }
 }
 
-/** @param serverOf the one that holds a key of Redis */
+/** @param serverOf the one that holds a key of Redis @param tracksNot see {@link connected} */
 function serverBackend(
   servers: readonly RedisServer[],
   serverOf: (redisKey: string) => Promise<RedisServer>,
   options: RedisConnectionOptions,
+  tracksNot = false,
 ): Omit<StoreBackend, 'close' | 'server'> & { close(stop: () => Promise<void>): Promise<void> } {
   const clients: { close(): Promise<void> }[] = []
   const now = async (): Promise<number> => {
@@ -98,7 +114,7 @@ function serverBackend(
   return {
     command,
     async store(keyPrefix) {
-      const client = await connected(options, new Keyspace(keyPrefix))
+      const client = await connected(options, new Keyspace(keyPrefix), tracksNot)
       clients.push(client)
       return client.store
     },
@@ -129,18 +145,23 @@ function serverBackend(
   }
 }
 
-/** A connection of its own, its pushes and the store on it. */
+/**
+ * A connection of its own, its pushes and the store on it.
+ * @param tracksNot the user is refused tracking, and his writes are published
+ */
 export async function connected(
   options: RedisConnectionOptions,
   keyspace: Keyspace,
+  tracksNot = false,
 ): Promise<{ store: RedisCacheStore; connection: RedisConnection; close(): Promise<void> }> {
   const connection = new RedisConnection(options, { logger: SILENT })
   await connection.ready()
   const pushes = new RedisPushes(connection, keyspace, (message) => {
-    throw new Error(message)
+    if (!tracksNot) throw new Error(message)
   })
   pushes.start()
-  await waitFor('the pushes to flow', () => pushes.live)
+  // Where writes are published they are heard of at once; what may be kept near begins later.
+  await waitFor('the pushes to flow', () => (tracksNot ? pushes.telling === 'must' : pushes.live))
   return {
     connection,
     store: new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: connection.commandTimeoutMs }),
@@ -152,7 +173,7 @@ export async function connected(
 }
 
 /** The words behind `ACL SETUSER vextrus on >…` in SECURITY.md. */
-async function documentedAclRule(): Promise<string[]> {
+export async function documentedAclRule(): Promise<string[]> {
   const text = await readFile(new URL('../../../../SECURITY.md', import.meta.url), 'utf8')
   const [, rule] = /^ACL SETUSER vextrus on >\S+ (.+)$/m.exec(text) ?? []
   if (rule === undefined) throw new Error('SECURITY.md shows no ACL rule')

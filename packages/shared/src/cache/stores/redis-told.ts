@@ -53,6 +53,7 @@ export class RedisTold implements Tells {
     if (mode === 'published') return void this.announce()
     this.opensAt = 0
     this.announced = false
+    this.stop()
     void this.ask()
   }
 
