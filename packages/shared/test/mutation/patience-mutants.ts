@@ -1,4 +1,4 @@
-import { edit, type Mutant, PATIENCE_RULES, REFRESH_PAUSES, STALE_RULES } from './mutant.js'
+import { edit, type Mutant, PATIENCE_NEAR_RULES, PATIENCE_RULES, REFRESH_PAUSES, STALE_RULES } from './mutant.js'
 
 /** Of time-outs, signals, fail-safe and pauses: R7 and R15, and what the API says of loads. */
 export const PATIENCE_MUTANTS: readonly Mutant[] = [
@@ -115,6 +115,18 @@ export const PATIENCE_MUTANTS: readonly Mutant[] = [
     rule: 'R15',
     edits: [edit('cache/loader.ts', `if (leader.stale !== null) this.pauses.failed(key, leader.stale)`, ``)],
     killer: [STALE_RULES, 'longer each time, behind the callers’ backs'],
+  },
+  {
+    name: 'no pause for refreshes behind hits of L1',
+    rule: 'R15',
+    edits: [edit('cache/loader.ts', ` || (caller.stale !== null && this.isPaused(key, caller.stale))`, ``)],
+    killer: [PATIENCE_NEAR_RULES, 'shows the loader a copy of the value, and waits for a pause'],
+  },
+  {
+    name: 'payload of an unpacked entry shown to the loader',
+    rule: 'R15',
+    edits: [edit('cache/loader-calls.ts', `entry instanceof NearEntry && entry.unpacked`, `false`)],
+    killer: [PATIENCE_NEAR_RULES, 'shows the loader a copy of the value, and waits for a pause'],
   },
   {
     name: 'pause of an entry that was replaced',
