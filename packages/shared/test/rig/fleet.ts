@@ -43,6 +43,7 @@ export interface Violation {
   readonly actor?: string
   /** How the process remembers. */
   readonly l1?: Near
+  readonly isRefused?: boolean
   /** How far the read may be behind what was acknowledged, ms. */
   readonly allowanceMs?: number
   /** What the process wrote, where it is about that. */

@@ -3,7 +3,7 @@ import { machineMs } from './machine-ms.mjs'
 
 /** In one go, so that a process is most often stopped in the middle of one: its next reads then come before anything that it could hear. */
 const SLICE = 200
-const PAUSE_MS = 2
+const PAUSE_MS = 10
 
 /**
  * Reads one key all the time, until {@link Follower.stop}, and tells what it saw.

@@ -1,10 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Counts, startWorker, type Violation, type Worker, WorkerGone, type WorkerOptions } from './fleet.js'
-import { nearOf } from './near.js'
+import { type Sort, sortOf } from './near.js'
+import type { Credentials } from './servers.js'
 
 /** Starts that may fail in a run, one after the other: beyond it something is wrong. */
 const MOST_FAILED_STARTS = 50
 const IN_FLIGHT_MS = 1_500
+const WITHOUT: Sort = { l1: false }
 
 /** One process of the fleet and its successors: whenever it is killed, another one takes its place. */
 export class Lane {
@@ -20,7 +22,7 @@ export class Lane {
 
   constructor(
     private readonly number: number,
-    private readonly options: Omit<WorkerOptions, 'name' | 'l1'>,
+    private readonly options: Omit<WorkerOptions, 'name' | 'l1'> & { readonly refused?: Credentials | undefined },
     private readonly work: { readonly actors: number; readonly seed: number; readonly l1: boolean },
     private readonly onViolation: (violation: Violation) => void,
   ) {}
@@ -28,11 +30,13 @@ export class Lane {
   async start(): Promise<void> {
     const generation = this.generation++
     const name = `process ${this.number}.${generation}`
-    const l1 = this.work.l1 && nearOf(this.number, generation)
+    const { l1, isRefused = false } = this.work.l1 ? sortOf(this.number, generation) : WITHOUT
+    const { refused, ...options } = this.options
+    const redis = isRefused && refused !== undefined ? { ...options.redis, ...refused } : options.redis
     const worker = await startWorker(
-      { ...this.options, name, l1 },
+      { ...options, redis, name, l1 },
       {
-        violation: (violation) => this.onViolation({ ...this.explained(violation), l1 }),
+        violation: (violation) => this.onViolation({ ...this.explained(violation), l1, isRefused }),
         counts: (counts) => (this.counts[generation] = counts),
       },
     )

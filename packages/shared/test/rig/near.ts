@@ -10,20 +10,28 @@ export type Near =
       readonly ttl?: number
     }
 
+/** How a process remembers. */
+export interface Sort {
+  readonly l1: Near
+  /** Its user may not track keys, where there is such a user: it hears of writes by messages (R23). */
+  readonly isRefused?: boolean
+}
+
 /**
  * How the processes of a fleet remember what they have read: each in its own way, and a successor in the next one. The bounds on staleness are
  * such that some processes are behind theirs after a short stop, and others are not.
  */
-const NEAR: readonly Near[] = [
-  { values: 'copy', staleness: 2_000 },
-  { values: 'frozen', staleness: 500, ttl: 2 },
+const SORTS: readonly Sort[] = [
+  { l1: { values: 'copy', staleness: 2_000 } },
+  { l1: { values: 'frozen', staleness: 500, ttl: 2 } },
   // Fewer than there are keys: some are pushed out all the time.
-  { values: 'shared', staleness: 500, maxEntries: 12 },
-  { values: 'copy', staleness: 'strict' },
-  false,
+  { l1: { values: 'shared', staleness: 500, maxEntries: 12 } },
+  { l1: { values: 'copy', staleness: 'strict' } },
+  { l1: false },
+  { l1: { values: 'copy', staleness: 500 }, isRefused: true },
 ]
 
 /** @param number of the process @param generation how many went before it in its place */
-export function nearOf(number: number, generation: number): Near {
-  return NEAR[(number + generation) % NEAR.length]!
+export function sortOf(number: number, generation: number): Sort {
+  return SORTS[(number + generation) % SORTS.length]!
 }

@@ -94,7 +94,13 @@ class Run {
     const random = new SeededRandom(seed)
     const lanes = ways.length
     this.lanes = ways.map((own, number) => {
-      const worker = { mode, dist, redis: cacheServers.optionsFor(own), databasePort: databaseServer.port }
+      const worker = {
+        mode,
+        dist,
+        redis: cacheServers.optionsFor(own),
+        refused: cacheServers.refused,
+        databasePort: databaseServer.port,
+      }
       return new Lane(number, worker, { actors, seed, l1 }, (violation) => {
         if (this.violations.length < MOST_KEPT) this.violations.push(violation)
       })

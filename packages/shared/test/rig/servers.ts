@@ -17,10 +17,17 @@ export interface RaceServers {
   readonly servers: readonly RedisServer[]
   /** Options of the module for a process that goes these ways. */
   optionsFor(ways: Ways): Readonly<Record<string, unknown>>
+  /** A user that may not track keys; none where a server that is started again would not know it. */
+  readonly refused?: Credentials
   masters(): Promise<readonly RedisServer[]>
   /** What befalls this topology beside what befalls all. */
   faults(promotions: Promotions, random: SeededRandom): readonly TopologyFault[]
   stop(): Promise<void>
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
 }
 
 export async function startServers(topology: RaceTopology): Promise<RaceServers> {
@@ -36,8 +43,23 @@ export async function startServers(topology: RaceTopology): Promise<RaceServers>
 
 async function standalone(): Promise<RaceServers> {
   const server = await startRedis()
+  const refused = { username: 'refused', password: 'secret' }
+  await server.command(
+    'ACL',
+    ...[
+      'SETUSER',
+      refused.username,
+      'on',
+      `>${refused.password}`,
+      '~vextrus*',
+      '&vextrus*',
+      '+@all',
+      '-client|tracking',
+    ],
+  )
   return {
     servers: [server],
+    refused,
     optionsFor: (ways) => ways.addressOf(server) as unknown as Readonly<Record<string, unknown>>,
     masters: async () => [server],
     faults: () => [],

@@ -10,6 +10,7 @@ const STALENESS_MS = 400
 /** Three times that: what is not noticed shows. */
 const LONG_MS = 1_200
 const WRITE_EVERY_MS = 40
+const PATIENCE_MS = 20_000
 
 interface Run {
   readonly level: 'l1' | 'l2'
@@ -42,7 +43,9 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
     writing = (async () => {
       while (!isOver) {
         const version = acknowledged.length
-        acknowledged.push(await writer.ask<number>('set', { key: 'k', value: { version } }))
+        const at = await writer.ask<number | null>('set', { key: 'k', value: { version } })
+        // Refused, on a machine that is slow just now: nothing was acknowledged, and the same version is written again.
+        if (at !== null) acknowledged.push(at)
         await setTimeout(WRITE_EVERY_MS)
       }
     })()
@@ -61,7 +64,7 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
     ['what it should hear comes late', async ({ network }) => network.slow('tracking', 600, LONG_MS)],
     ['it is stopped', async ({ reader }) => stop(reader)],
     ['its event loop is blocked', async ({ reader }) => reader.ask('blockFollower', { ms: LONG_MS })],
-  ])('when %s', async (_, fault) => {
+  ])('when %s', { timeout: 60_000 }, async (what, fault) => {
     const network = await Network.to(server.port, new SeededRandom(1))
     const reader = await startWorker({
       name: 'reader',
@@ -69,8 +72,10 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
       redis: { host: server.host, port: network.port },
       l1: { values: 'copy', staleness: STALENESS_MS },
     })
+    const followed = reader.ask<Run[]>('follow', { key: 'k' })
+    // Where something else fails first, the reader ends without an answer.
+    followed.catch(() => undefined)
     try {
-      const followed = reader.ask<Run[]>('follow', { key: 'k' })
       await inMemory(reader)
       await fault({ reader, network })
       const since = acknowledged.length
@@ -81,7 +86,7 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
       const fromMemory = runs.filter(({ level, version }) => level === 'l1' && version !== null)
       const ages = fromMemory.map(({ version, last }) => last - (acknowledged[version! + 1] ?? Infinity))
       const reads = fromMemory.reduce((sum, run) => sum + run.reads, 0)
-      console.log(`stops, ${_}: ${reads} reads from memory, the oldest ${Math.max(...ages).toFixed(1)} ms behind`)
+      console.log(`stops, ${what}: ${reads} reads from memory, the oldest ${Math.max(...ages).toFixed(1)} ms behind`)
       expect(Math.max(...ages)).toBeLessThan(STALENESS_MS)
     } finally {
       await reader.close()
@@ -91,10 +96,14 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
 
   /** Until it answers from memory, with a version that is at least so new. */
   async function inMemory(reader: Worker, version = 0): Promise<void> {
-    await waitFor('answers from memory', async () => {
-      const last = await reader.ask<Run | undefined>('lastFromMemory')
-      return last !== undefined && last.version! >= version && last.reads > 50
-    })
+    await waitFor(
+      'answers from memory',
+      async () => {
+        const last = await reader.ask<Run | undefined>('lastFromMemory')
+        return last !== undefined && last.version! >= version && last.reads > 50
+      },
+      PATIENCE_MS,
+    )
   }
 })
 

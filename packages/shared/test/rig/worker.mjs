@@ -89,9 +89,14 @@ const tasks = {
   blockFollower: ({ ms }) => follower.block(ms),
   stopFollower: () => follower.stop(),
   delete: ({ key }) => cache.delete(key),
-  /** When it had resolved, machine ms. */
+  /** When it had resolved, machine ms; null: it was refused. */
   async set({ key, value }) {
-    await cache.set(key, value, { ttl: TTL_S, onUnavailable: 'throw' })
+    try {
+      await cache.set(key, value, { ttl: TTL_S, onUnavailable: 'throw' })
+    } catch (error) {
+      if (error?.code === 'CACHE_UNAVAILABLE') return null
+      throw error
+    }
     return machineMs()
   },
   async close() {
