@@ -26,8 +26,9 @@ describe('an early refresh of what L1 answers (R15)', () => {
     const { world, one } = await nearItsEnd(500)
     const seen: unknown[] = []
     const failing = ({ stale }: LoadContext): Promise<never> => {
-      seen.push(structuredClone(stale?.value))
-      ;(stale?.value as { list: number[] }).list.push(2)
+      const { list } = stale!.value as { list: number[] }
+      seen.push({ list: [...list] })
+      list.push(2)
       return Promise.reject(new Error('no origin'))
     }
     for (let i = 0; i < 50; i++) {
