@@ -2,31 +2,20 @@ import { SchedulerRegistry } from '@nestjs/schedule'
 import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import type { ProductView } from '../src/products/product.schemas.js'
-import { cacheOf, OTHER, startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
+import { startServers } from '../../service-kit/test/support/servers.js'
+import { cacheOf, OTHER, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** Every cache pattern of the service, seen from outside: through HTTP, and by counting the queries that the database gets. */
 
-let database: EmbeddedPostgres
-let redisServer: RedisServer
-
-beforeAll(async () => {
-  ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
-})
-
-afterAll(async () => {
-  await redisServer?.stop()
-  await database?.stop()
-})
+const servers = startServers()
 
 describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let api: TestService
   let cache: ReturnType<typeof cacheOf>
 
   beforeAll(async () => {
-    api = await startTestService(database, driver === 'redis' ? { url: redisServer.url } : undefined)
+    api = await startTestService(servers.database, driver === 'redis' ? { url: servers.redis.url } : undefined)
     cache = cacheOf(api)
   })
 
@@ -487,15 +476,15 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
 
 describe('after all that, Redis', () => {
   it('holds no key without a TTL but the tag clock', async () => {
-    expect(await redisServer.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
+    expect(await servers.redis.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
   })
 
   it('holds each product under exactly the key that the service wrote, and nothing sensitive', async () => {
-    const keys = (await redisServer.command('KEYS', '*')) as string[]
+    const keys = (await servers.redis.command('KEYS', '*')) as string[]
     expect(keys.some((key) => key.startsWith(`vextrus:product:${TENANT}:`))).toBe(true)
     const names = new Set<string>()
     for (const key of keys.filter((key) => key.startsWith('vextrus:'))) {
-      const text = String(await redisServer.command('GET', key))
+      const text = String(await servers.redis.command('GET', key))
       for (const [, name] of text.matchAll(/"(\w+)":/g)) names.add(name!)
     }
     expect(names).toContain('creditLimit')

@@ -2,31 +2,25 @@ import { NestFactory } from '@nestjs/core'
 import { RedisCacheModule, RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
-import { startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
+import { startServers } from '../../service-kit/test/support/servers.js'
+import { startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** Redis is an accelerator: without it the service is slower and never wrong. */
 
-let database: EmbeddedPostgres
-let redisServer: RedisServer
+const servers = startServers()
 let api: TestService
 
 beforeAll(async () => {
-  ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
-  const leftOver = await NestFactory.createApplicationContext(RedisCacheModule.forRoot({ url: redisServer.url }), {
+  const leftOver = await NestFactory.createApplicationContext(RedisCacheModule.forRoot({ url: servers.redis.url }), {
     logger: false,
   })
   await leftOver.get(RedisCacheService).set(`product:${TENANT}:2`, { name: 'Of a database that is no more' })
   await leftOver.close()
-  api = await startTestService(database, { url: redisServer.url })
+  api = await startTestService(servers.database, { url: servers.redis.url })
 })
 
 afterAll(async () => {
   await api?.close()
-  redisServer?.resume()
-  await redisServer?.stop()
-  await database?.stop()
 })
 
 it('a service that has filled a new database does not believe what Redis holds of an old one', async () => {
@@ -73,9 +67,9 @@ describe('when Redis is killed in mid-traffic', () => {
     }
 
     await untilWrites(20)
-    await redisServer.kill()
+    await servers.redis.kill()
     await untilWrites(20)
-    await redisServer.restart()
+    await servers.redis.restart()
     await untilCached('/products/20')
     await untilWrites(20)
     running = false
@@ -89,7 +83,7 @@ describe('when Redis is killed in mid-traffic', () => {
   it('reads, lists, customers and reports come from the database meanwhile', async () => {
     const paths = ['/products/30', '/products?pageSize=3', '/customers/30', '/reports/stock-value', '/countries/DE']
     const before = await Promise.all(paths.map(async (path) => (await api.get(path)).body))
-    await redisServer.kill()
+    await servers.redis.kill()
     for (const [i, path] of paths.entries()) {
       const { status, cache, body } = await api.get(path)
       expect({ status, cache, body }).toEqual({ status: 200, cache: 'MISS', body: before[i] })
@@ -97,7 +91,7 @@ describe('when Redis is killed in mid-traffic', () => {
     expect((await api.send('DELETE', '/customers/31')).status).toBe(204)
     expect((await api.get('/customers/31')).status).toBe(404)
     expect((await api.get('/health')).status).toBe(200)
-    await redisServer.restart()
+    await servers.redis.restart()
     for (const path of paths) await untilCached(path)
   })
 })
@@ -109,16 +103,16 @@ describe('when Redis hangs while something is written', () => {
     await api.get(`/customers/${id}`)
     await untilCached(`/products/${id}`)
     // Stopped, not killed: it comes back with the old entries still in memory.
-    redisServer.pause()
+    servers.redis.pause()
     const update = await api.send('PATCH', `/products/${id}`, { stock: 777 })
     expect({ status: update.status, stock: update.body['stock'] }).toEqual({ status: 200, stock: 777 })
     const rename = await api.send('PATCH', `/customers/${id}`, { name: 'Renamed meanwhile' })
     expect(rename.status).toBe(200)
     expect((await api.send('DELETE', '/products/41')).status).toBe(204)
     expect((await api.get(`/products/${id}`)).body['stock']).toBe(777)
-    redisServer.resume()
+    servers.redis.resume()
     // Whoever looks into Redis itself, past this service's connection, must find the new row there, or none.
-    const stored = async (key: string) => String(await redisServer.command('GET', `vextrus:${key}`))
+    const stored = async (key: string) => String(await servers.redis.command('GET', `vextrus:${key}`))
     await until('Redis holds the new product', async () => {
       await api.get(`/products/${id}`)
       return (await stored(`product:${TENANT}:${id}`)).includes('"stock":777')
@@ -133,5 +127,5 @@ describe('when Redis hangs while something is written', () => {
 })
 
 it('no key without a TTL is left but the tag clock', async () => {
-  expect(await redisServer.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
+  expect(await servers.redis.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
 })

@@ -1,34 +1,15 @@
 import { TenantKeyError, RedisCacheService, runAsTenant } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { DomainEvents } from '@vextrus/service-kit'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { ProductChanged } from '../src/products/product.events.js'
+import { startServers } from '../../service-kit/test/support/servers.js'
 import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
-import {
-  type Body,
-  cacheOf,
-  OTHER,
-  startDatabase,
-  startTestService,
-  TENANT,
-  type TestService,
-} from './support/service.js'
+import { type Body, cacheOf, OTHER, startTestService, TENANT, type TestService } from './support/service.js'
 
 /** One tenant tries, through every endpoint, to read, change or invalidate what is another one's. */
 
-let database: EmbeddedPostgres
-let redisServer: RedisServer
-
-beforeAll(async () => {
-  ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
-})
-
-afterAll(async () => {
-  await redisServer?.stop()
-  await database?.stop()
-})
+const servers = startServers()
 
 describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let api: TestService
@@ -40,7 +21,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let supplier: number
 
   beforeAll(async () => {
-    api = await startTestService(database, driver === 'redis' ? { url: redisServer.url } : undefined)
+    api = await startTestService(servers.database, driver === 'redis' ? { url: servers.redis.url } : undefined)
     const [first] = (await api.get('/products?pageSize=1', OTHER)).body.items
     ;({ id: product, categoryId: category, supplierId: supplier } = first!)
     customer = (await api.get('/customers?pageSize=1', OTHER)).body.items[0]!.id

@@ -1,24 +1,13 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { RedisCacheService, runAsTenant, TenantKeyError } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
+import { startServers } from '../../service-kit/test/support/servers.js'
 import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
-import { newRule, OTHER, startDatabase, startTestService, TENANT, type TestService } from './support/service.js'
+import { newRule, OTHER, startTestService, TENANT, type TestService } from './support/service.js'
 
 /** One tenant tries, through every endpoint, to read, change or invalidate what is another one's. */
 
-let database: EmbeddedPostgres
-let redisServer: RedisServer
-
-beforeAll(async () => {
-  ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
-})
-
-afterAll(async () => {
-  await redisServer?.stop()
-  await database?.stop()
-})
+const servers = startServers()
 
 const SUBJECT = 'invoice.approval'
 const SECRET = 'only of the victim'
@@ -30,7 +19,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   const theirs: { method: string; path: string; body?: unknown; answer: unknown }[] = []
 
   beforeAll(async () => {
-    api = await startTestService(database, driver === 'redis' ? { url: redisServer.url } : undefined)
+    api = await startTestService(servers.database, driver === 'redis' ? { url: servers.redis.url } : undefined)
     const key = `secret.${driver}`
     const outcome = { note: SECRET }
     const created = await api.send('POST', '/rules', newRule(`Secret ${driver}`, SUBJECT, { outcome }), OTHER)

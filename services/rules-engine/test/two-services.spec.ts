@@ -1,31 +1,26 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { RedisCacheService } from '@vextrus/shared/cache'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startServers } from '../../service-kit/test/support/servers.js'
 import { compiledService } from '../../service-kit/test/support/service-process.js'
-import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import { newRule, startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
+import { newRule, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /**
  * Two services on one Redis and one database, each with a memory of its own: what is edited through one is in force in the other at once. Requests
  * are sent one after the other, because the embedded database mixes up what two connections ask at the same time.
  */
 
-let database: EmbeddedPostgres
-let redisServer: RedisServer
+const servers = startServers()
 let one: TestService
 let other: TestService
 
 beforeAll(async () => {
-  ;[database, redisServer] = await Promise.all([startDatabase(), startRedis()])
-  one = await startTestService(database, { url: redisServer.url })
-  other = await startTestService(database, { url: redisServer.url })
+  one = await startTestService(servers.database, { url: servers.redis.url })
+  other = await startTestService(servers.database, { url: servers.redis.url })
 })
 
 afterAll(async () => {
   await one?.close()
   await other?.close()
-  await redisServer?.stop()
-  await database?.stop()
 })
 
 const matches = async (service: TestService, subject: string) => {
@@ -122,7 +117,7 @@ describe('when Redis is killed', () => {
     const { id } = (await one.send('POST', '/rules', newRule('lasting', subject))).body
     await untilInMemory(one, () => matches(one, subject))
     await untilInMemory(other, () => matches(other, subject))
-    await redisServer.kill()
+    await servers.redis.kill()
     // Nothing is believed of the memory for longer than `staleness` (2 s) once the pushes have stopped.
     await one.send('PATCH', `/rules/${id}`, { version: 1, priority: 7 })
     expect(await matches(one, subject)).toEqual(['lasting v2'])
@@ -131,7 +126,7 @@ describe('when Redis is killed', () => {
     expect(queries).toBe(1)
     expect((await other.get('/configuration/invoice.payment-days')).body['value']).toBe(30)
     expect((await other.get('/flags/bulk-import/evaluation?subject=u')).body['enabled']).toBe(true)
-    await redisServer.restart()
+    await servers.redis.restart()
     for (const service of [one, other]) {
       await untilInMemory(service, () => matches(service, subject))
       expect(await matches(service, subject)).toEqual(['lasting v2'])
@@ -152,7 +147,12 @@ describe('the service as it is started, a process of its own on the same Redis a
     compiled?.killAll()
   })
 
-  const environment = () => ({ PORT: '0', DATABASE_URL: database.url, DATABASE_POOL: '1', REDIS_URL: redisServer.url })
+  const environment = () => ({
+    PORT: '0',
+    DATABASE_URL: servers.database.url,
+    DATABASE_POOL: '1',
+    REDIS_URL: servers.redis.url,
+  })
 
   it('evaluates an edit of another process at once, measures itself, and leaves with 0 within 5 s of SIGTERM', async () => {
     const { child, ended, lines, errors, ready } = compiled.start(environment())
@@ -184,7 +184,7 @@ describe('the service as it is started, a process of its own on the same Redis a
       cache: string
       rows: { source: string; reads: number; asked: number }[]
     }
-    expect(cache).toBe(`Redis at ${redisServer.host}:${redisServer.port}`)
+    expect(cache).toBe(`Redis at ${servers.redis.host}:${servers.redis.port}`)
     for (const { source, reads, asked } of rows) {
       expect(source === 'L1 hit' ? reads / asked > 0.9 : reads === asked, `${source}: ${reads} of ${asked}`).toBe(true)
     }
@@ -206,5 +206,5 @@ describe('the service as it is started, a process of its own on the same Redis a
 })
 
 it('no key without a TTL is left but the tag clock', async () => {
-  expect(await redisServer.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
+  expect(await servers.redis.scanKeysWithoutTtl(['vextrus@tags'])).toEqual([])
 })
