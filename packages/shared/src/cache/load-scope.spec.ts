@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { LoadScope } from './load-scope.js'
+import { isInsideLoad, LoadScope } from './load-scope.js'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
@@ -76,5 +76,50 @@ describe('the scope of a load', () => {
       }),
     ).rejects.toThrow('later')
     expect(await later).toBe(false)
+  })
+})
+
+describe('the question whether somebody loads (R22)', () => {
+  it('is answered by any load of any cache, through every await, and not outside', async () => {
+    const [one, other] = [new LoadScope(), new LoadScope()]
+    expect(isInsideLoad()).toBe(false)
+    const seen = await one.run(['a'], async () => {
+      await turn()
+      return [isInsideLoad(), await other.run([], async () => isInsideLoad())]
+    })
+    expect(seen).toEqual([true, true])
+    expect(isInsideLoad()).toBe(false)
+  })
+
+  it('is no while others load', async () => {
+    const scope = new LoadScope()
+    const loading = scope.run(['a'], turn)
+    expect(isInsideLoad()).toBe(false)
+    await loading
+  })
+
+  it('is yes for what an inner load left running, which is a part of the outer one', async () => {
+    const scope = new LoadScope()
+    let left!: Promise<boolean>
+    await scope.run(['a'], async () => {
+      await scope.run(['b'], async () => {
+        left = turn().then(() => isInsideLoad())
+      })
+      await left
+    })
+    expect(await left).toBe(true)
+  })
+
+  it('is no for what a load left running behind it, also while others load', async () => {
+    const scope = new LoadScope()
+    let left!: Promise<boolean>
+    await scope.run(['a'], async () => {
+      left = turn()
+        .then(turn)
+        .then(() => isInsideLoad())
+    })
+    const loading = scope.run(['b'], async () => void (await left))
+    expect(await left).toBe(false)
+    await loading
   })
 })

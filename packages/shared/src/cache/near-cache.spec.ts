@@ -390,11 +390,11 @@ describe('memory', () => {
       // What is not read again lies in the memory server until somebody looks.
       await other.getMany(keys.slice(0, 100))
     }
-    for (let i = 0; i < 15; i++) await round()
+    for (let i = 0; i < 10; i++) await round()
     const before = heapUsed()
-    for (let i = 0; i < 60; i++) await round()
+    for (let i = 0; i < 30; i++) await round()
     await idle()
-    expect(heapUsed() - before).toBeLessThan(3_000_000)
+    expect(heapUsed() - before).toBeLessThan(2_000_000)
     expect(openTickets(near)).toBe(0)
     expect(near.cache.getStatistics().l1.hits).toBeGreaterThan(1_000)
   })

@@ -257,3 +257,151 @@ describe('the table', () => {
     expect(judged(entry(16, ['z']), delta(20))).toBe('valid')
   })
 })
+
+const hold = (name: string, kind: 'key' | 'tag' = 'tag'): ClockReply['holds'][number] => ({
+  owner: 'o',
+  kind,
+  name,
+  endMs: 1,
+})
+
+describe('the moments of the clock (R19)', () => {
+  it('are not passed before the first delta', () => {
+    expect([clock.caughtUp, clock.hasPassed(clock.pushed)]).toEqual([false, false])
+    knowing()
+    expect(clock.caughtUp).toBe(true)
+  })
+
+  it('are passed by a delta that was sent after the push, and by none that was sent before', () => {
+    knowing()
+    const before = clock.sending()
+    clock.moved()
+    clock.apply(delta(12), clock.since, before)
+    expect(clock.caughtUp).toBe(false)
+    clock.apply(delta(12), clock.since, clock.sending())
+    expect(clock.caughtUp).toBe(true)
+  })
+
+  it('are not given back when an older delta comes later', () => {
+    knowing()
+    const [older, newer] = [clock.sending(), clock.sending()]
+    clock.moved()
+    const { pushed } = clock
+    const newest = clock.sending()
+    clock.apply(delta(12), clock.since, newest)
+    clock.apply(delta(12), clock.since, older)
+    clock.apply(delta(12), clock.since, newer)
+    expect([clock.caughtUp, clock.hasPassed(pushed)]).toEqual([true, true])
+  })
+
+  it('are passed one by one: a later push does not take back what an earlier one waited for', () => {
+    knowing()
+    clock.moved()
+    const first = clock.pushed
+    const sent = clock.sending()
+    clock.moved()
+    clock.apply(delta(12), clock.since, sent)
+    expect([clock.hasPassed(first), clock.hasPassed(clock.pushed), clock.caughtUp]).toEqual([true, false, false])
+  })
+
+  it('are not passed by a reply that the table could not take in', () => {
+    knowing()
+    clock.moved()
+    clock.apply(delta(12), { g: G, s: 20 }, clock.sending())
+    expect(clock.caughtUp).toBe(false)
+    clock.apply(delta(12, {}, { full: true }), clock.since, clock.sending())
+    expect(clock.caughtUp).toBe(false)
+    clock.apply(delta(null, {}, { g: null }), clock.since, clock.sending())
+    expect(clock.caughtUp).toBe(false)
+    clock.apply(base(14), null, clock.sending())
+    expect(clock.caughtUp).toBe(true)
+  })
+})
+
+describe('what L1 keeps', () => {
+  it('is judged by generation, floor and marks of the table', () => {
+    knowing()
+    expect(clock.judgeKept(entry(10, ['x', 'y']))).toBe('valid')
+    expect(clock.judgeKept(entry(10, []))).toBe('valid')
+    expect(clock.judgeKept(entry(10, ['x', 'z']))).toBe('unknown')
+    for (const tagged of [['x'], []]) expect(clock.judgeKept(entry(10, tagged, { g: OTHER_G }))).toBe('invalid')
+    clock.apply(delta(12, { x: 11 }), clock.since, clock.sending())
+    expect([clock.judgeKept(entry(10)), clock.judgeKept(entry(10, ['y'])), clock.judgeKept(entry(12))]).toEqual([
+      'invalid',
+      'valid',
+      'valid',
+    ])
+    clock.apply(delta(20, {}, { f: 15 }), clock.since, clock.sending())
+    expect([clock.judgeKept(entry(12, ['y'])), clock.judgeKept(entry(12, []))]).toEqual(['invalid', 'valid'])
+  })
+
+  it('is not judged without a clock, unless it has no tags: pushes tell of those', () => {
+    expect(clock.judgeKept(entry(10))).toBe('unknown')
+    expect(clock.judgeKept(entry(10, []))).toBe('valid')
+    knowing()
+    clock.apply(delta(null, {}, { g: null }), clock.since, clock.sending())
+    expect(clock.judgeKept(entry(10))).toBe('unknown')
+  })
+
+  it('is nothing to go by while a hold stands on a tag of it: holds are those of the delta that was sent last', () => {
+    knowing()
+    const [older, newer] = [clock.sending(), clock.sending()]
+    clock.apply(delta(10, {}, { holds: [hold('x')] }), clock.since, newer)
+    clock.apply(delta(10), clock.since, older)
+    expect([clock.judgeKept(entry(10)), clock.judgeKept(entry(10, ['y'])), clock.judgeKept(entry(10, []))]).toEqual([
+      'unknown',
+      'valid',
+      'valid',
+    ])
+    clock.apply(delta(10), clock.since, clock.sending())
+    expect(clock.judgeKept(entry(10))).toBe('valid')
+  })
+
+  it('is held only by the delta of a hold of its tag, not of a key of the same name', () => {
+    knowing()
+    clock.apply(delta(10, {}, { holds: [hold('x', 'key')] }), clock.since, clock.sending())
+    expect(clock.judgeKept(entry(10))).toBe('valid')
+  })
+})
+
+describe('the stamp', () => {
+  /** Whether it is another one afterwards. */
+  function moves(what: () => unknown): boolean {
+    const before = clock.stamp
+    what()
+    return clock.stamp !== before
+  }
+  const taking = (reply: ClockReply) => () => clock.apply(reply, clock.since, clock.sending())
+
+  it('stays while nothing changes that an entry is judged by', () => {
+    knowing()
+    expect(moves(taking(delta(10)))).toBe(false)
+    expect(moves(taking(delta(12)))).toBe(false)
+    expect(moves(() => clock.moved())).toBe(false)
+    expect(moves(() => clock.learn(['x'], tags(12, [null])))).toBe(false)
+  })
+
+  it('is another one after a mark, after a hold came or went, after another generation, and after the clock is gone', () => {
+    knowing()
+    expect(moves(taking(delta(12, { x: 11 })))).toBe(true)
+    expect(moves(taking(delta(12, {}, { holds: [hold('x')] })))).toBe(true)
+    expect(moves(taking(delta(12)))).toBe(true)
+    expect(moves(taking(delta(12, {}, { g: OTHER_G })))).toBe(true)
+    expect(moves(() => clock.apply(base(4, { g: OTHER_G }), null, clock.sending()))).toBe(true)
+    expect(moves(() => clock.learn(['z'], tags(4, [3], { g: OTHER_G })))).toBe(true)
+    expect(moves(taking(delta(null, {}, { g: null })))).toBe(true)
+  })
+
+  it('is another one after a floor', () => {
+    knowing()
+    expect(moves(taking(delta(12, {}, { f: 11 })))).toBe(true)
+  })
+
+  it('is another one when the table forgets a tag', () => {
+    clock = new TagClock(2)
+    knowing()
+    expect(clock.judgeKept(entry(10))).toBe('valid')
+    expect(moves(() => clock.learn(['z'], tags(10, [null])))).toBe(true)
+    expect(clock.judgeKept(entry(10))).toBe('unknown')
+  })
+})

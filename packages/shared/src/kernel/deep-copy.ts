@@ -96,15 +96,10 @@ function copyObject(plan: CopyPlan & { kind: 'object' }, value: Record<string, u
   const { parts } = plan
   for (let i = 0; i < parts.length; i++) {
     const { at, plan: below } = parts[i]!
-    // An assignment to this name would set the prototype.
-    if (at !== '__proto__') copy[at] = copyBy(below, value[at])
-    else define(copy, copyBy(below, Object.getOwnPropertyDescriptor(value, at)!.value))
+    // Also of a field called __proto__: the spread has made it the copy's own, so this sets no prototype.
+    copy[at] = copyBy(below, value[at])
   }
   return copy
-}
-
-function define(object: object, value: unknown): void {
-  Object.defineProperty(object, '__proto__', { value, configurable: true, enumerable: true, writable: true })
 }
 
 function copyArray(plan: CopyPlan & { kind: 'array' }, value: unknown[]): unknown[] {

@@ -3,8 +3,10 @@ import { FAILURE_MUTANTS } from './failure-mutants.js'
 import { GUARD_MUTANTS } from './guard-mutants.js'
 import { HOLD_MUTANTS } from './hold-mutants.js'
 import { LOAD_MUTANTS } from './load-mutants.js'
-import { type Mutant, SIMULATION } from './mutant.js'
+import { type Mutant, NEAR_SIMULATION, SIMULATION } from './mutant.js'
+import { NEAR_CACHE_MUTANTS } from './near-cache-mutants.js'
 import { NEAR_MUTANTS } from './near-mutants.js'
+import { NEAR_VALUE_MUTANTS } from './near-value-mutants.js'
 import { PATIENCE_MUTANTS } from './patience-mutants.js'
 import { VERSION_MUTANTS } from './version-mutants.js'
 import { WRITE_MUTANTS } from './write-mutants.js'
@@ -23,6 +25,8 @@ const ALL: readonly Mutant[] = [
   ...FAILURE_MUTANTS,
   ...GUARD_MUTANTS,
   ...NEAR_MUTANTS,
+  ...NEAR_CACHE_MUTANTS,
+  ...NEAR_VALUE_MUTANTS,
 ]
 
 /** These are found a second time, by the simulation: a simulation that finds nothing proves nothing. */
@@ -35,8 +39,29 @@ const BY_SIMULATION = [
   'nothing invalidated when the work throws',
 ]
 
+/** And these by the simulation of processes with L1. */
+const BY_NEAR_SIMULATION = [
+  'ticket after the reply',
+  'no ticket',
+  'no epoch',
+  'hits without lease',
+  'reset keeps entries',
+  'own invalidation unseen at its answer',
+  'own set unseen at its call',
+  'tag wait cleared by an older delta',
+  'delta dated by its answer',
+  'judged once for all',
+  'nested reads from L1',
+  'strict looked up before the PONG',
+]
+
 export const MUTANTS: readonly Mutant[] = [
   ...ALL,
+  ...ALL.filter(({ name }) => BY_NEAR_SIMULATION.includes(name)).map((mutant): Mutant => ({
+    ...mutant,
+    name: `${mutant.name} (near simulation)`,
+    killer: [NEAR_SIMULATION, 'answer nothing older than the staleness allows'],
+  })),
   ...ALL.filter(({ name }) => BY_SIMULATION.includes(name)).map((mutant): Mutant => ({
     ...mutant,
     name: `${mutant.name} (simulation)`,

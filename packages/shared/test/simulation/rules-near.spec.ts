@@ -379,6 +379,7 @@ describe('tags (R19)', () => {
     await world.stored('k', 'v', 'x')
     await world.stored('free', 'v', 'y')
     const near = await world.keeping(['k', 'free'])
+    expect(await near.cache.get('k')).toBe('v')
     const hold = { owner: 'o', keys: [], tags: ['x'] }
     // The members are there, and the marks are still to come.
     world.space.tagClock.addHold(hold, world.space.nowMs() + 60_000)

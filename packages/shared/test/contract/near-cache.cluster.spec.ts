@@ -1,0 +1,4 @@
+import { clusterCaches } from '../support/cache-backends.js'
+import { nearCacheContract } from './near-cache.contract.js'
+
+nearCacheContract('a Cluster', clusterCaches)
