@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../../testing/fake-clock.js'
 import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import { Keyspace } from '../../redis/keyspace.js'
-import type { RedisCommand, RedisReply, Shard, Unit, UnitOutcome } from '../../redis/topology.js'
+import type { Executed, RedisCommand, RedisReply, Shard, Unit, UnitOutcome } from '../../redis/topology.js'
 import { RedisTold } from './redis-told.js'
 
 const SESSION = { epoch: 'aaaaaaaa', runId: 'aaaa' }
@@ -25,7 +25,12 @@ beforeEach(() => {
   asked = []
   announced = 'OK'
   gate = Promise.resolve()
-  const shards = [0, 1].map((i) => ({ id: `${i}`, session: SESSION, exec: (all) => exec(all, i) }) as Shard)
+  const shards = [0, 1].map((i): Shard => ({
+    id: `${i}`,
+    session: SESSION,
+    serverNow: () => 0,
+    exec: (all) => exec(all, i),
+  }))
   const connection = {
     commandTimeoutMs: 500,
     shards: () => shards,
@@ -41,8 +46,8 @@ beforeEach(() => {
   told = new RedisTold(connection, new Keyspace('vextrus:'), clock, 2_000, (message) => warnings.push(message))
 })
 
-async function exec([{ name, args }]: readonly RedisCommand[] | [RedisCommand], i: number) {
-  asked.push([name, ...args].join(' '))
+async function exec(commands: readonly RedisCommand[], i: number): Promise<Executed> {
+  for (const { name, args } of commands) asked.push([name, ...args].join(' '))
   const count = listening[i]!
   await gate
   return { replies: [count instanceof RedisReplyError ? count : ['vextrus@changes', count]], session: SESSION }
