@@ -165,6 +165,9 @@ describe('a process that is refused (R23)', () => {
     expect([told.telling, told.open]).toEqual(['try', false])
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toMatch(/\+publish.*&vextrus@changes/)
+    told.ended()
+    await began('published')
+    expect([told.telling, warnings.length]).toEqual(['try', 1])
     announced = 'OK'
     await clock.advance(30_000)
     expect(told.telling).toBe('must')
