@@ -17,15 +17,15 @@ describe('loadTimeout', () => {
     expect(resolveLoadTimeout(undefined, ofModule)).toBe(ofModule)
   })
 
-  it.each([
-    [{ soft: '1s', hard: '1s' }],
-    [{ soft: '2s', hard: '1s' }],
-    [{ soft: '30s' }],
-    [{ soft: 29_999.5 }],
-  ])('is refused by name where soft is not shorter than hard: %o', (given) => {
-    expect(() => resolveLoadTimeout(given)).toThrow(ConfigurationError)
-    expect(() => resolveLoadTimeout(given)).toThrow(/^loadTimeout\.soft: \d+ ms must be shorter than loadTimeout\.hard/)
-  })
+  it.each([[{ soft: '1s', hard: '1s' }], [{ soft: '2s', hard: '1s' }], [{ soft: '30s' }], [{ soft: 29_999.5 }]])(
+    'is refused by name where soft is not shorter than hard: %o',
+    (given) => {
+      expect(() => resolveLoadTimeout(given)).toThrow(ConfigurationError)
+      expect(() => resolveLoadTimeout(given)).toThrow(
+        /^loadTimeout\.soft: \d+ ms must be shorter than loadTimeout\.hard/,
+      )
+    },
+  )
 
   it('of a call is held against what it leaves to the module', () => {
     const ofModule = resolveLoadTimeout({ soft: '2s' })

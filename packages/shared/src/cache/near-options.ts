@@ -16,10 +16,10 @@ export interface NearOptions {
    */
   readonly values?: NearValuesMode | undefined
   /**
-   * A hit is at least as fresh as every write acknowledged this long ago; usually it is fresher, by milliseconds. At least 100 ms. `'strict'`: as
-   * fresh as every write acknowledged before the read began, at the price of one PING a tick. @default 2_000 ms
+   * A hit is at least as fresh as every write acknowledged this long ago; usually it is fresher, by milliseconds. At least 100 ms. Or `'strict'`:
+   * as fresh as every write acknowledged before the read began, at the price of one PING a tick. @default 2_000 ms
    */
-  readonly staleness?: Duration | 'strict' | undefined
+  readonly staleness?: Duration | undefined
   /** Compares a share of the hits with Redis, and counts the stale ones by age; for finding out. @default off */
   readonly audit?: false | { readonly sample: number } | undefined
 }
