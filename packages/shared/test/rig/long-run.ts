@@ -1,12 +1,10 @@
 import { parseArgs } from 'node:util'
-import type { Edit } from '../mutation/mutant.js'
-import { MUTANTS } from '../mutation/mutants.js'
 import { buildWith } from './another-build.js'
-import { MISSING_RULES } from './missing-rules.js'
 import { race, type RaceOptions } from './race.js'
 import { type RaceReport, summary } from './report.js'
 import { type RaceTopology, TOPOLOGIES } from './servers.js'
 import { shownStaleness, stalenessOf } from './staleness.js'
+import { editsOf, teeth } from './teeth.js'
 
 /** While nothing goes wrong, a read is behind by a push on its way at most, and nearly none is. */
 const MOST_P99_MS = 20
@@ -21,8 +19,8 @@ export async function longRun(args: string[]): Promise<number> {
       topology: { type: 'string', default: 'standalone' },
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-      processes: { type: 'string', default: '5' },
-      actors: { type: 'string', default: '12' },
+      processes: { type: 'string', default: '6' },
+      actors: { type: 'string', default: '10' },
       l2: { type: 'boolean', default: false },
       naive: { type: 'boolean', default: false },
       quiet: { type: 'boolean', default: false },
@@ -46,8 +44,8 @@ export async function longRun(args: string[]): Promise<number> {
     faultEvery: { ms: FAULT_EVERY_MS },
     progress: (soFar) => console.log(summary(soFar)),
   }
+  if (values.teeth) return teeth({ ...options, progress: undefined })
   const build = values.without === undefined ? undefined : await buildWith(editsOf(values.without))
-  if (values.teeth) return teeth(options)
   let wrong = 0
   try {
     // One after the other: each is to have the machine for itself.
@@ -57,35 +55,6 @@ export async function longRun(args: string[]): Promise<number> {
     build?.remove()
   }
   return wrong === 0 ? 0 : 1
-}
-
-/** Of a rule of the near cache, or of any bug that the mutation gate knows. */
-function editsOf(name: string): readonly Edit[] {
-  const all = [...MISSING_RULES, ...MUTANTS]
-  const found = all.find((each) => each.name === name)
-  if (found === undefined) throw new Error(`--without is one of:\n${all.map((each) => each.name).join('\n')}`)
-  return found.edits
-}
-
-/** The race without one rule after the other: it must find each. */
-async function teeth(options: RaceOptions): Promise<number> {
-  let missed = 0
-  for (const { name, rule, edits } of MISSING_RULES) {
-    const build = await buildWith(edits)
-    try {
-      const report = await race({ ...options, progress: undefined, dist: build.dist, untilViolation: true })
-      const [first] = report.violations
-      if (first === undefined) missed++
-      const verdict =
-        first === undefined
-          ? 'NOT FOUND'
-          : `found after ${report.seconds.toFixed(0)} s: ${first.operation} of ${first.key} saw ${first.saw}, demanded ${first.demanded}`
-      console.log(`${rule} ${name.padEnd(40)} ${verdict}`)
-    } finally {
-      build.remove()
-    }
-  }
-  return missed === 0 ? 0 : 1
 }
 
 /** One run, told of. */

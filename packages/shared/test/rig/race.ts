@@ -77,6 +77,7 @@ export async function race(options: RaceOptions): Promise<RaceReport> {
 
 class Run {
   private readonly started = performance.now()
+  private violatedAt: number | undefined
   private readonly lanes: Lane[]
   /** Those that a failover may excuse among them. */
   private readonly violations: Violation[] = []
@@ -102,6 +103,7 @@ class Run {
         databasePort: databaseServer.port,
       }
       return new Lane(number, worker, { actors, seed, l1 }, (violation) => {
+        this.violatedAt ??= performance.now()
         if (this.violations.length < MOST_KEPT) this.violations.push(violation)
       })
     })
@@ -207,6 +209,7 @@ class Run {
       counts: sum(this.lanes.flatMap((lane) => lane.counts)),
       violations: violations.slice(0, MOST_SHOWN).map((violation) => this.shown(violation)),
       violationCount: violations.length,
+      foundAfterSeconds: this.violatedAt && (this.violatedAt - this.started) / 1_000,
       excused,
       faults: this.faults.counts,
       keysWithoutTtl,

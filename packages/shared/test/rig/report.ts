@@ -10,6 +10,8 @@ export interface RaceReport {
   /** The first of them. */
   readonly violations: readonly Violation[]
   readonly violationCount: number
+  /** Until the first one was told, excused or not. */
+  readonly foundAfterSeconds: number | undefined
   /** Stale reads that a failover excuses, by its reason (promotions.ts). */
   readonly excused: Counts
   readonly faults: Counts
