@@ -173,12 +173,15 @@ describe('a process that is refused (R23)', () => {
     expect(told.telling).toBe('must')
   })
 
-  it('tries again, and says nothing, where no answer came', async () => {
-    announced = new RedisUnavailableError('fake:1', 'deadline', { timeoutMs: 500 })
+  it.each([
+    ['no answer came', new RedisUnavailableError('fake:1', 'deadline', { timeoutMs: 500 })],
+    ['the answer will pass', new RedisReplyError('NOREPLICAS Not enough good replicas to write.')],
+  ])('tries again soon, and says nothing, where %s', async (_, failure) => {
+    announced = failure
     await began('published')
     expect([told.open, warnings]).toEqual([false, []])
     announced = 'OK'
-    await clock.advance(32_500)
+    await clock.advance(3_500)
     expect(told.open).toBe(true)
   })
 

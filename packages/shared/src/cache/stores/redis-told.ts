@@ -116,8 +116,9 @@ export class RedisTold implements Tells {
       this.opensAt = this.clock.mono() + this.stalenessMs + this.connection.commandTimeoutMs
       return
     }
-    if (failure instanceof RedisReplyError) this.warnOnce(mayNotPublish(this.keyspace.changes, failure))
-    this.later(() => void this.announce())
+    const refused = failure instanceof RedisReplyError && failure.reply === 'NOPERM'
+    if (refused) this.warnOnce(mayNotPublish(this.keyspace.changes, failure))
+    this.later(() => void this.announce(), refused ? RETRY_MS : SOON_MS)
   }
 
   private async attempt(key: string, write: RedisCommand): Promise<Error | undefined> {
@@ -127,8 +128,8 @@ export class RedisTold implements Tells {
     return reply instanceof RedisReplyError ? reply : undefined
   }
 
-  private later(work: () => void): void {
-    this.timer = this.clock.timer(RETRY_MS, work)
+  private later(work: () => void, afterMs = RETRY_MS): void {
+    this.timer = this.clock.timer(afterMs, work)
   }
 
   private warnOnce(message: string): void {
@@ -140,6 +141,8 @@ export class RedisTold implements Tells {
 /** Nobody reads it: that it is written is all. */
 const MARKER_MS = 60_000
 const RETRY_MS = 30_000
+/** No answer, or one that passes: BUSY, NOREPLICAS. */
+const SOON_MS = 1_000
 
 function countOf(reply: RedisReply): number {
   if (reply instanceof RedisReplyError) throw reply
