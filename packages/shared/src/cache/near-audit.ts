@@ -8,7 +8,7 @@ import type { AuditAge, AuditStatistics } from './statistics.js'
 import { TagClock } from './tag-clock.js'
 
 /**
- * A hit of L1 was proven wrong: the store had something else, and L1 went on answering it after all pushes had come. Channel
+ * A hit of L1 was proven wrong: the store had something else, and L1 went on answering it when its push must have come. Channel
  * `vextrus:cache.stale-hit`.
  */
 export const cacheStaleHit = defineEvent<{
@@ -45,9 +45,12 @@ export interface AuditSurroundings {
  *
  * - The store has X, and X is valid: the hit was *fresh*, for X was valid after T. (Two writes of one key within one millisecond, with one
  *   lifetime and under one sequence, have the same header, and look alike here.)
- * - It has something else, or nothing valid: a write W ran before this reading was answered, at V. All that ran until then has been pushed ahead
- *   of the PONG to a PING that is sent now (R21). So after that barrier L1 must not answer X any more. If it does, the push of W was lost or
- *   ignored: a *violation*. Where no barrier comes through, L1's lease ends its hits (R18): X answered later than V + `staleness` is one too.
+ * - It has another entry: a write W ran before this reading was answered, at V. All that ran until then has been pushed ahead of the PONG to a
+ *   PING that is sent now (R21). So after that barrier L1 must not answer X any more. If it does, the push of W was lost or ignored: a
+ *   *violation*.
+ * - It has nothing valid: the same, but where the server refuses tracking (R23) what `deleteByPattern` removes is told in one message at its end,
+ *   and not in the step that removes it. So a violation is X answered later than V + `staleness`. So it is in the case above where no barrier
+ *   comes through: then L1's lease ends its hits (R18).
  * - Nobody can say, so it is *skipped*: the store gave no answer; a hold stands (R13), and one that is being placed is seen before the entries
  *   that it is about to delete; or X's lifetime was about to end, which is no write.
  *
@@ -137,7 +140,7 @@ export class NearAudit {
       const told = await this.watching(watch, store.pushes.barrier())
       if (this.closed) return 'skipped'
       if (watch.endedAt !== null) return { ageMs: watch.endedAt - watch.hitAt }
-      if (told || clock.mono() - readAt > stalenessMs) {
+      if ((told && entry !== null) || clock.mono() - readAt > stalenessMs) {
         this.wrong(watch)
         return 'violation'
       }

@@ -49,7 +49,7 @@ export interface AuditStatistics {
   readonly fresh: number
   /** A write had overtaken the entry, and its push was on its way; by age. P2 promises all but the last. */
   readonly stale: Readonly<Record<AuditAge, number>>
-  /** L1 went on answering an entry that the store no longer had after every invalidation had come. To be 0. */
+  /** L1 went on answering an entry that the store no longer had when every push must have come. To be 0. */
   readonly violations: number
 }
 
