@@ -99,6 +99,12 @@ describe('the options of L1', () => {
   })
 })
 
+it('an option that L1 does not have is refused by name', () => {
+  expect(() => resolveNearOptions({ maxEntires: 5 } as object, MAX_TTL_MS)).toThrow(
+    expect.objectContaining({ option: 'l1.maxEntires', message: expect.stringContaining('maxEntries') as string }),
+  )
+})
+
 describe('the option of a single call', () => {
   it('is as the module says, or none, or a lifetime', () => {
     expect(nearMsOf(undefined, MAX_TTL_MS)).toBeUndefined()

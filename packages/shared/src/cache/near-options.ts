@@ -46,6 +46,8 @@ const DEFAULT_STALENESS_MS = 2_000
 /** Below it the proofs of freshness alone would keep a connection busy. */
 const LEAST_STALENESS_MS = 100
 
+const KNOWN: readonly (keyof NearOptions)[] = ['maxBytes', 'maxEntries', 'ttl', 'values', 'staleness', 'audit']
+
 /** @returns null: there is no L1 @throws ConfigurationError, InvalidDurationError naming the option */
 export function resolveNearOptions(
   options: false | NearOptions | undefined,
@@ -54,6 +56,10 @@ export function resolveNearOptions(
   if (options === false) return null
   if (options !== undefined && (typeof options !== 'object' || options === null))
     throw new ConfigurationError('l1', 'must be false, or an object of options')
+  for (const name of Object.keys(options ?? {})) {
+    if (!KNOWN.includes(name as keyof NearOptions))
+      throw new ConfigurationError(`l1.${name}`, `no such option; there are ${KNOWN.join(', ')}`)
+  }
   const { maxBytes = 67_108_864, maxEntries = 50_000, ttl, values = 'copy', staleness, audit = false } = options ?? {}
   for (const [name, number] of Object.entries({ maxBytes, maxEntries })) {
     if (!Number.isSafeInteger(number) || number < 1)

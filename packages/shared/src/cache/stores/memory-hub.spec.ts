@@ -138,3 +138,13 @@ describe('listeners of a space', () => {
     expect(heard).toEqual(['first', 'second', 'second'])
   })
 })
+
+it('an entry that makes room for another is told of like a write', () => {
+  const server = new MemoryHub({ maxBytes: 1_000 }).space('vextrus:')
+  const heard: (string | null)[] = []
+  server.store('a', entry('1'.repeat(400)))
+  onWake(server, (key) => heard.push(key))
+  server.store('b', entry('1'.repeat(400)))
+  expect(heard).toEqual(['a', 'b'])
+  expect(server.entry('a')).toBeNull()
+})

@@ -62,6 +62,8 @@ export class MemorySpace implements PushSource {
     this.entries = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: (entry) => entry.payload.length + ENTRY_OVERHEAD,
+      // As Redis tells of what it evicts.
+      dispose: (_entry, key, reason) => reason === 'evict' && this.changed(key),
     })
   }
 
