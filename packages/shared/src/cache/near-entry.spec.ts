@@ -127,6 +127,12 @@ describe('the weight of an entry', () => {
     expect(short!.weight).toBeGreaterThan(200)
   })
 
+  it('counts its tags: there may be 128 of them, of a kilobyte each', () => {
+    const tags = Array.from({ length: 128 }, (_, i) => `${i}`.padEnd(1_000, 'x'))
+    const [none, many] = [[], tags].map((each) => new NearEntry({ ...stored, tags: each }, 0, 'copy'))
+    expect(many!.weight - none!.weight).toBeGreaterThan(128 * 1_000)
+  })
+
   it('is that of its value then: of a payload that was compressed it is many times more', () => {
     const rows = Array.from({ length: 1_000 }, (_, id) => ({ id, name: 'always the same name' }))
     for (const mode of ['copy', 'frozen', 'shared'] as const) {

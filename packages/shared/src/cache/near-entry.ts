@@ -58,7 +58,9 @@ export class NearEntry implements StoredEntry {
 
   /** What it weighs beside its key, bytes: an estimate, of the payload's length or, once unpacked, of the value: the two may differ by far. */
   get weight(): number {
-    return OVERHEAD_BYTES + (this.unpacked ? this.valueBytes : BYTES_A_CHARACTER * this.payload.length)
+    let bytes = OVERHEAD_BYTES + (this.unpacked ? this.valueBytes : BYTES_A_CHARACTER * this.payload.length)
+    for (const tag of this.tags) bytes += TAG_BYTES + BYTES_A_CHARACTER * tag.length
+    return bytes
   }
 
   /** The server's time at a monotonic time of this process. */
@@ -94,4 +96,6 @@ const FARTHEST_REFRESH = 37
 /** Of the header, the map and the object. */
 const OVERHEAD_BYTES = 500
 const BYTES_A_CHARACTER = 2
+/** A short list of tags is shared by many entries; a long one, of up to 128 KB, is not. */
+const TAG_BYTES = 24
 const NO_COUNTS = new Counts()

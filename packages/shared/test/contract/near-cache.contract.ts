@@ -6,6 +6,9 @@ import type { CacheBackend, CachePair } from '../support/cache-backends.js'
 import { HeldLoad } from '../support/memory-world.js'
 import { waitFor } from '../support/wait-for.js'
 
+/** How long hits last without a proof is another test's business; a busy machine must not end them here. */
+const LEISURELY = { staleness: '20s' }
+
 /**
  * What users rely on with L1, in two processes on one server.
  * @param hearsAll false: only the toolkit's own writes are told (R23)
@@ -25,12 +28,14 @@ export function nearCacheContract(
       backend = await makeBackend()
     })
 
-    beforeEach(() => begin())
+    beforeEach(async ({ task }) => {
+      if (!task.suite!.name.startsWith('values') && !task.name.startsWith('strict')) await begin()
+    })
 
     afterAll(() => backend.close())
 
     async function begin(options: CacheOptions = {}): Promise<void> {
-      pair = await backend.caches({ l1: {}, ...options })
+      pair = await backend.caches({ l1: LEISURELY, ...options })
       ;({ one, other } = pair)
     }
 
@@ -214,10 +219,10 @@ export function nearCacheContract(
           for (const cache of [one, other]) expect(await cache.lookup('k')).toMatchObject({ value: 'v', level: 'l2' })
         }
         await one.delete('k')
-        await write(one, { ttl: '400ms' })
+        await write(one, { ttl: '200ms' })
         await waitFor('the entry', () => other.has('k'))
         await kept('k', other)
-        await backend.stores.elapse(405)
+        await backend.stores.elapse(205)
         expect(await levelOf(other, 'k')).toBe('l2')
       })
     })
@@ -235,10 +240,12 @@ export function nearCacheContract(
       ]
       const modes = ['copy', 'frozen', 'shared'] as const
 
-      it.each(kinds.flatMap(([kind, options]) => modes.map((values) => [kind, values, options] as const)))(
+      const each = kinds.map(([kind, options], i) => [kind, modes[i % 3]!, options] as const)
+
+      it.each([...each, ['json', 'frozen', {}] as const, ['json', 'shared', {}] as const])(
         'come back as they went in: %s, %s',
         async (_, values, options) => {
-          await begin({ l1: { values }, ...options })
+          await begin({ l1: { ...LEISURELY, values }, ...options })
           await one.set('k', value)
           await one.set('plain', { a: [{ b: 1 }] })
           await one.set('null', null)
@@ -258,6 +265,7 @@ export function nearCacheContract(
           constructor(readonly amount: number) {}
         }
         await begin({
+          l1: LEISURELY,
           serializer: {
             serialize: (money) => String((money as Money).amount),
             deserialize: (data) => new Money(Number(data)),
@@ -272,6 +280,7 @@ export function nearCacheContract(
       })
 
       it('of another program never enter L1', async () => {
+        await begin()
         const { command } = backend.stores
         if (command === null) return expect(backend.stores.server).toBeNull()
         const redisKey = new Keyspace(pair.prefix).entry('k')

@@ -41,16 +41,10 @@ const BY_SIMULATION = [
 
 /** And these by the simulation of processes with L1. */
 const BY_NEAR_SIMULATION = [
-  'ticket after the reply',
   'no ticket',
-  'no epoch',
   'hits without lease',
   'reset keeps entries',
-  'own invalidation unseen at its answer',
-  'own set unseen at its call',
   'tag wait cleared by an older delta',
-  'delta dated by its answer',
-  'judged once for all',
   'nested reads from L1',
   'strict looked up before the PONG',
 ]

@@ -106,4 +106,17 @@ export const NEAR_VALUE_MUTANTS: readonly Mutant[] = [
     edits: [edit(NEAR, `if (entry.unpacked) this.map.weigh(key, entry, weightOf(key, entry))`, ``)],
     killer: [NEAR_CACHE, 'is bounded by what values weigh once they are unpacked'],
   },
+  {
+    name: 'tags weigh nothing',
+    rule: 'API',
+    edits: [
+      edit('cache/near-entry.ts', `for (const tag of this.tags) bytes +=`, `for (const tag of NO_TAGS) bytes +=`),
+      edit(
+        'cache/near-entry.ts',
+        `const BYTES_A_CHARACTER = 2\n`,
+        `const BYTES_A_CHARACTER = 2\nconst NO_TAGS: string[] = []\n`,
+      ),
+    ],
+    killer: [NEAR_ENTRY, 'counts its tags'],
+  },
 ]

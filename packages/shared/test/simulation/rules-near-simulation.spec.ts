@@ -5,8 +5,8 @@ import { type Happened, simulateNear } from './simulate.js'
  * Small worlds, one a seed, of processes with L1: pushes travel beside the replies, sessions are lost and begin anew. A seed that fails is told
  * with its number and its story; `VEXTRUS_SIMULATION=710:1` runs that one alone, `VEXTRUS_SIMULATION=1:100000` many more.
  */
-const [first = 1, count = 400] = (process.env['VEXTRUS_SIMULATION'] ?? '').split(':').filter(Boolean).map(Number)
-const PART = 400
+const [first = 1, count = 250] = (process.env['VEXTRUS_SIMULATION'] ?? '').split(':').filter(Boolean).map(Number)
+const PART = 250
 const parts = Array.from({ length: Math.ceil(count / PART) }, (_, i) => first + i * PART)
 const TIMEOUT_MS = 120_000
 

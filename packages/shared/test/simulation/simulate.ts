@@ -196,7 +196,14 @@ const NEAR_THEMES: readonly Theme[] = [
   { habits: (random) => only(random, ['b', 'e'], { load: 20, get: 60, tag: 12 }) },
   { habits: (random) => only(random, ['a', 'c', 'd'], { load: 20, get: 50, set: 12, delete: 6, touch: 4 }) },
   { habits: (random) => only(random, ['a', 'b', 'c'], { load: 30, get: 50, clear: 6, pattern: 6 }) },
-  { habits: (random) => only(random, ['e', 'f'], { load: 50, get: 30, tag: 10 }) },
+  // A value that is computed from another one, which L1 may have older.
+  {
+    faults: { sessions: true, timeJumps: true, rate: 0.04 },
+    habits: () => ({
+      ...{ rows: ['e', 'f'].map(rowOf), tags: ['x'] },
+      weights: { ...NO_HABITS, load: 60, get: 20, tag: 12 },
+    }),
+  },
   {
     faults: { crashes: true },
     habits: (random) => only(random, ['a', 'b', 'e'], { load: 30, get: 40, around: 12, tag: 4 }),
