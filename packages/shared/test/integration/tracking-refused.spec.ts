@@ -9,6 +9,7 @@ import type { RedisConnectionOptions } from '../../src/redis/options.js'
 import { connection as connectionOf } from '../support/redis-client.js'
 import { startCluster } from '../support/redis-cluster.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { SeededRandom } from '../support/seeded-random.js'
 import { documentedAclRule } from '../support/store-backends.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { waitFor } from '../support/wait-for.js'
@@ -355,6 +356,70 @@ describe('one server', () => {
     proxy.release()
     await live(one)
   })
+
+  it.each([
+    ['all are refused', [REFUSED, REFUSED, REFUSED]],
+    ['one may track', [REFUSED, ALLOWED, REFUSED]],
+  ])(
+    '%s: whatever they write and lose, no hit is older than the staleness, and at rest all agree (P2)',
+    async (_, users) => {
+      const fleet = await Promise.all(users.map((user) => join(site.address, user)))
+      await Promise.all(fleet.map(live))
+      const random = new SeededRandom(7)
+      const keys = ['a', 'b', 'c', 'd', 'e']
+      const truth = new Map(keys.map((key) => [key, 0]))
+      const acknowledged: { key: string; version: number; at: number }[] = []
+      const violations: string[] = []
+      const running = new AbortController()
+
+      const write = async ({ cache }: Process, key: string): Promise<void> => {
+        while (!running.signal.aborted) {
+          const version = truth.get(key)! + 1
+          truth.set(key, version)
+          // What rejects is made later: it counts from the next one on that is acknowledged.
+          const done = random.int(2) === 0 ? cache.delete(key) : cache.invalidateByTag(`tag-${key}`)
+          await done.then(
+            () => acknowledged.push({ key, version, at: performance.now() }),
+            () => undefined,
+          )
+          await new Promise((resolve) => setTimeout(resolve, random.int(2 * STALENESS_MS)))
+        }
+      }
+      const read = async ({ cache }: Process): Promise<void> => {
+        while (!running.signal.aborted) {
+          const key = keys[random.int(keys.length)]!
+          const began = performance.now()
+          const value = await cache.getOrSet(key, async () => truth.get(key)!, { tags: [`tag-${key}`] })
+          const due = acknowledged.findLast((each) => each.key === key && each.at <= began - STALENESS_MS)?.version ?? 0
+          if (value < due) violations.push(`${key}: ${value} was answered when ${due} was due`)
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+      const hits = async (many: number, forMs: number): Promise<void> => {
+        const begun = performance.now()
+        for (const { cache } of fleet) cache.resetStatistics()
+        const enough = () => fleet.every(({ cache }) => cache.getStatistics().l1.hits > many)
+        await waitFor('all have hits', () => enough() && performance.now() > begun + forMs, 10_000)
+      }
+      const lose = async (): Promise<void> => {
+        await hits(20, 0)
+        await site.servers[0]!.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+        await waitFor('it is noticed', () => fleet.every(({ pushes }) => !pushes.live))
+        await Promise.all(fleet.map(live))
+        await hits(20, 3 * STALENESS_MS)
+        running.abort()
+      }
+      const writers = keys.map((key, i) => write(fleet[i % fleet.length]!, key))
+      await Promise.all([...writers, ...fleet.map(read), lose()])
+      expect(violations).toEqual([])
+      for (const { cache } of fleet) {
+        for (const key of keys) {
+          const settled = () => cache.getOrSet(key, async () => truth.get(key)!, { tags: [`tag-${key}`] })
+          await expect.poll(settled, SOON).toBe(truth.get(key))
+        }
+      }
+    },
+  )
 
   it('a user that may not publish either: writes are as ever, and nothing is near', async () => {
     const user = { username: 'mute', password: 'secret' }
