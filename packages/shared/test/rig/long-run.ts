@@ -42,7 +42,7 @@ export async function longRun(args: string[]): Promise<number> {
     l1: !values.naive && !values.l2,
     faults: values.naive || values.quiet ? false : { stoppedMs: 10_000, blockedMs: 5_000 },
     faultEvery: { ms: FAULT_EVERY_MS },
-    progress: (soFar) => console.log(summary(soFar)),
+    progress: tellProgress(),
   }
   if (values.teeth) return teeth({ ...options, progress: undefined })
   const build = values.without === undefined ? undefined : await buildWith(editsOf(values.without))
@@ -68,6 +68,16 @@ async function holds(topology: RaceTopology, options: RaceOptions, isQuiet: bool
       `p99 of all reads without faults: ${p99.toFixed(2)} ms, at most ${MOST_P99_MS} ms: ${isLate ? 'NO' : 'yes'}`,
     )
   return report.violationCount === 0 && report.keysWithoutTtl.length === 0 && !isLate
+}
+
+/** A line, and the first violation as soon as there is one. */
+function tellProgress(): (soFar: RaceReport) => void {
+  let hasTold = false
+  return (soFar) => {
+    console.log(summary(soFar))
+    if (soFar.violations.length > 0 && !hasTold) console.dir(soFar.violations[0], { depth: 5 })
+    hasTold = soFar.violations.length > 0
+  }
 }
 
 function tell(report: RaceReport): void {
