@@ -201,7 +201,7 @@ const NEAR_THEMES: readonly Theme[] = [
     faults: { sessions: true, timeJumps: true, rate: 0.04 },
     habits: () => ({
       ...{ rows: ['e', 'f'].map(rowOf), tags: ['x'] },
-      weights: { ...NO_HABITS, load: 60, get: 20, tag: 12 },
+      weights: { ...NO_HABITS, load: 60, get: 20, pattern: 16 },
     }),
   },
   {

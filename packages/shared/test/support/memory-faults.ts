@@ -6,6 +6,7 @@ interface Insides {
   readonly tagClock: { g: number | null; onMoved(): void }
   readonly entries: { keys(): Iterable<string>; delete(key: string): boolean }
   readonly leases: Map<string, unknown>
+  changed(key: string): void
 }
 
 const insides = (space: MemorySpace): Insides => space as unknown as Insides
@@ -17,11 +18,14 @@ export function loseClock(space: MemorySpace): void {
   tagClock.onMoved()
 }
 
-/** One entry is evicted. */
+/** One entry is evicted, and Redis tells of it: a later invalidation of the key finds nothing and pushes nothing. */
 export function dropEntry(space: MemorySpace, random: SeededRandom): void {
-  const { entries } = insides(space)
-  const keys = [...entries.keys()]
-  if (keys.length > 0) entries.delete(random.pick(keys))
+  const inside = insides(space)
+  const keys = [...inside.entries.keys()]
+  if (keys.length === 0) return
+  const key = random.pick(keys)
+  inside.entries.delete(key)
+  inside.changed(key)
 }
 
 /** One lease is evicted. */
