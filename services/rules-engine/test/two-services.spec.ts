@@ -2,6 +2,7 @@ import { RedisCacheService } from '@vextrus/shared/cache'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startServers } from '../../service-kit/test/support/servers.js'
 import { compiledService } from '../../service-kit/test/support/service-process.js'
+import type { Latency } from '../src/latency/latency.schemas.js'
 import { newRule, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /**
@@ -107,7 +108,7 @@ describe('an edit through one service is in force in the other at once, though i
   it('and “at once” is a matter of milliseconds', () => {
     const sorted = delays.toSorted((a, b) => a - b)
     expect(sorted.length).toBeGreaterThan(15)
-    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(100)
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(250)
   })
 })
 
@@ -121,11 +122,17 @@ describe('when Redis is killed', () => {
     // Nothing is believed of the memory for longer than `staleness` (2 s) once the pushes have stopped.
     await one.send('PATCH', `/rules/${id}`, { version: 1, priority: 7 })
     expect(await matches(one, subject)).toEqual(['lasting v2'])
-    await until('the other has noticed', async () => (await matches(other, subject))[0] === 'lasting v2', 3_000)
+    await until('the other has noticed', async () => (await matches(other, subject))[0] === 'lasting v2', 5_000)
     const { queries } = await other.send('POST', '/evaluations', { subject, facts: {} })
     expect(queries).toBe(1)
     expect((await other.get('/configuration/invoice.payment-days')).body['value']).toBe(30)
     expect((await other.get('/flags/bulk-import/evaluation?subject=u')).body['enabled']).toBe(true)
+    const { rows } = (await other.client.send('GET', '/latency')).body as Latency
+    expect(rows.map(({ source, reads, p50Ms }) => ({ source, none: reads === 0 && p50Ms === null }))).toEqual([
+      { source: 'L1 hit', none: true },
+      { source: 'L2 hit', none: true },
+      { source: 'database', none: false },
+    ])
     await servers.redis.restart()
     for (const service of [one, other]) {
       await untilInMemory(service, () => matches(service, subject))
@@ -180,14 +187,10 @@ describe('the service as it is started, a process of its own on the same Redis a
       await expectInForce('the edit is', read, [version + 1])
     }
 
-    const { cache, rows } = (await (await fetch(`${url}/latency`)).json()) as {
-      cache: string
-      rows: { source: string; reads: number; asked: number }[]
-    }
+    const { cache, rows } = (await (await fetch(`${url}/latency`)).json()) as Latency
     expect(cache).toBe(`Redis at ${servers.redis.host}:${servers.redis.port}`)
-    for (const { source, reads, asked } of rows) {
-      expect(source === 'L1 hit' ? reads / asked > 0.9 : reads === asked, `${source}: ${reads} of ${asked}`).toBe(true)
-    }
+    // A read that a busy machine keeps waiting too long is not one of its level, and not counted.
+    for (const { source, reads, asked } of rows) expect(reads / asked, source).toBeGreaterThan(0.9)
 
     const started = performance.now()
     // In the middle of a measurement.
