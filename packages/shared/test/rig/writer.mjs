@@ -31,11 +31,14 @@ export class Writer {
 
   async deleteQuiet() {
     const key = this.random.pick(FAMILIES.quiet)
-    await this.#commitThen([key], async () => {
-      await this.cache.delete(key)
-      // In this order, as everybody has to: a page that is loaded in between shows the new part already.
-      if (partsOf(PAGE_OF_QUIET).includes(key)) await this.cache.delete(PAGE_OF_QUIET)
-    })
+    const versions = await this.database.commit([key])
+    const from = machineMs()
+    // In this order, as everybody has to: a page that is loaded in between shows the new part already. And each until it is done: what is
+    // pending of the one says nothing of the other.
+    for (const each of partsOf(PAGE_OF_QUIET).includes(key) ? [key, PAGE_OF_QUIET] : [key]) {
+      if ((await this.#persistently(() => this.cache.delete(each))) === undefined) return
+    }
+    await this.#acknowledge([key], versions, from)
   }
 
   async deleteTagged() {
