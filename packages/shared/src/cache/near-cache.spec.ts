@@ -47,6 +47,7 @@ describe('statistics', () => {
       l1: { hits: 0, misses: 0 },
       l2: { hits: 0, misses: 0 },
     })
+    expect(cache.getStatistics().groups).toEqual({})
   })
 
   it('count a call past L1 as one of the store', async () => {

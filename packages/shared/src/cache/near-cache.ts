@@ -147,7 +147,6 @@ export class NearCache implements Filling {
     const asked = nearMs ?? entry.nearMs ?? this.options.ttlMs
     const ttlMs = Math.min(asked, entry.nearMs ?? Infinity, entry.hardAt - nowMs)
     const near = new NearEntry(entry, ticket.takenAt - nowMs, this.options.values)
-    near.counts = this.statistics.counts(key)
     this.map.put(key, near, ticket, weightOf(key, near), ttlMs)
   }
 

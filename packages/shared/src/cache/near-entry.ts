@@ -25,7 +25,7 @@ export class NearEntry implements StoredEntry {
   readonly calmUntil: number
   /** The tag clock's stamp under which it was last judged valid. */
   judgedAt = 0
-  /** Of its key group. */
+  /** Of its key group; detached until its first hit. */
   counts: Counts = NO_COUNTS
   /** {@link handOut} answers values. */
   unpacked = false
@@ -98,4 +98,4 @@ const OVERHEAD_BYTES = 500
 const BYTES_A_CHARACTER = 2
 /** A short list of tags is shared by many entries; a long one, of up to 128 KB, is not. */
 const TAG_BYTES = 24
-const NO_COUNTS = new Counts()
+const NO_COUNTS = Object.assign(new Counts(), { detached: true })
