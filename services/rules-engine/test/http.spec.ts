@@ -183,12 +183,15 @@ describe('a rule', () => {
 })
 
 describe('a value of the configuration', () => {
-  it.each([30, 'text', '', true, 0, [], ['a', { b: null }], { deep: { er: 1 } }])('is %j', async (value) => {
-    const path = `/configuration/http.value${Math.floor(Math.random() * 1e9)}`
-    expect(await api.send('PUT', path, { value })).toMatchObject({ status: 200, body: { value, version: 1 } })
-    expect(await api.get(path)).toMatchObject({ cache: 'MISS', body: { value } })
-    expect(await api.get(path)).toMatchObject({ cache: 'HIT', queries: 0, body: { value } })
-  })
+  it.each([30, 'text', '', true, 0, [], ['a', { b: null }], { deep: { er: 1 } }].map((value) => ({ value })))(
+    'is any JSON: %j',
+    async ({ value }) => {
+      const path = `/configuration/http.value${Math.floor(Math.random() * 1e9)}`
+      expect(await api.send('PUT', path, { value })).toMatchObject({ status: 200, body: { value, version: 1 } })
+      expect(await api.get(path)).toMatchObject({ cache: 'MISS', body: { value } })
+      expect(await api.get(path)).toMatchObject({ cache: 'HIT', queries: 0, body: { value } })
+    },
+  )
 
   it('is replaced by those who know its version, and removed', async () => {
     const path = '/configuration/http.versions'
