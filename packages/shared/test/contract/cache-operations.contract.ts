@@ -310,7 +310,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await refreshing(one, load, options)
         const closing = one.close()
         await backend.stores.elapse(1_000)
-        await closing
+        await expect(closing).resolves.toBeUndefined()
         load.answer('after the end')
       })
 
