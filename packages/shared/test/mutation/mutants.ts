@@ -44,7 +44,6 @@ const BY_NEAR_SIMULATION = [
   'no ticket',
   'hits without lease',
   'reset keeps entries',
-  'tag wait cleared by an older delta',
   'nested reads from L1',
   'strict looked up before the PONG',
 ]
