@@ -28,7 +28,8 @@ const SORTS: readonly Sort[] = [
   { l1: { values: 'shared', staleness: 500, maxEntries: 12 } },
   { l1: { values: 'copy', staleness: 'strict' } },
   { l1: false },
-  { l1: { values: 'copy', staleness: 500 }, isRefused: true },
+  // As long as the longest of the others: theirs bounds how soon they know that they have not heard of it.
+  { l1: { values: 'copy', staleness: 2_000 }, isRefused: true },
 ]
 
 /** @param number of the process @param generation how many went before it in its place */
