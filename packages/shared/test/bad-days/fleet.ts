@@ -1,6 +1,6 @@
 import { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheOptions } from '../../src/cache/options.js'
-import { RedisWakes } from '../../src/cache/stores/redis-wakes.js'
+import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { RedisCacheStore, type RedisCacheStoreOptions } from '../../src/cache/stores/redis.js'
 import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
@@ -64,16 +64,16 @@ async function join(
   const connection = new RedisConnection({ url: server.url, commandTimeout: COMMAND_TIMEOUT_MS }, { logger: SILENT })
   await connection.ready()
   const keyspace = new Keyspace('vextrus:')
-  const wakes = new RedisWakes(connection, keyspace, () => undefined)
-  wakes.start()
-  const store = new RedisCacheStore(connection, keyspace, wakes, { deadlineMs: COMMAND_TIMEOUT_MS, onFailover })
+  const pushes = new RedisPushes(connection, keyspace, () => undefined)
+  pushes.start()
+  const store = new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: COMMAND_TIMEOUT_MS, onFailover })
   const cache = new RedisCacheService(store, settings)
-  await waitFor('the pushes to flow', () => wakes.live)
+  await waitFor('the pushes to flow', () => pushes.live)
   return {
     member: { name, cache, connection, owed: [], own: new Map() },
     async end() {
       await cache.close()
-      wakes.close()
+      pushes.close()
       await connection.close()
     },
   }
