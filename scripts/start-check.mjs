@@ -20,7 +20,7 @@ await main(async () => {
     void ended.then((how) => reject(new Stop(`npm start ended before it was ready (${how}):\n${output}`)))
     child.stdout.on('data', (text) => {
       output += text
-      const ready = [...output.matchAll(/^ready (\S+) \((\S+)\)$/gm)].map(([, url, name]) => [name, url])
+      const ready = [...output.matchAll(/^ready (\S+)$/gm)].map(([, url], at) => [SERVICES[at], url])
       if (ready.length === SERVICES.length) resolve(Object.fromEntries(ready))
     })
   }).catch((error) => {

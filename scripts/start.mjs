@@ -1,5 +1,5 @@
 // `npm start`: sets up what is missing, builds the toolkit and the services, and runs the services until Ctrl-C or SIGTERM. When all are ready it
-// measures what a read costs, and prints one line `ready <url> (<service>)` for each, last.
+// measures what a read costs, and prints one line `ready <url>` for each, last, in the order of their names above.
 import { build, libraries } from './lib/build.mjs'
 import { serve } from './lib/fleet.mjs'
 import { main, Stop } from './lib/run.mjs'
@@ -25,9 +25,10 @@ await main(async () => {
 async function report(urls, signal) {
   const latency = await latencyOf(urls['rules-engine'], signal)
   if (signal.aborted) return
-  const lines = ['', ...sharedLines(process.env), '', ...latency, '']
+  const addresses = SERVICES.map((name) => `${name.padEnd(14)}${urls[name]}`)
+  const lines = ['', ...sharedLines(process.env), '', ...latency, '', ...addresses, '']
   for (const line of lines) console.log(line)
-  for (const [name, url] of Object.entries(urls)) console.log(`ready ${url} (${name})`)
+  for (const name of SERVICES) console.log(`ready ${urls[name]}`)
 }
 
 async function latencyOf(url, signal) {
