@@ -10,7 +10,7 @@ const STALENESS_MS = 400
 /** Three times that: what is not noticed shows. */
 const LONG_MS = 1_200
 const WRITE_EVERY_MS = 40
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 40_000
 
 interface Run {
   readonly level: 'l1' | 'l2'
@@ -64,7 +64,7 @@ describe.concurrent('an answer from memory is never as old as `staleness`', () =
     ['what it should hear comes late', async ({ network }) => network.slow('tracking', 600, LONG_MS)],
     ['it is stopped', async ({ reader }) => stop(reader)],
     ['its event loop is blocked', async ({ reader }) => reader.ask('blockFollower', { ms: LONG_MS })],
-  ])('when %s', { timeout: 60_000 }, async (what, fault) => {
+  ])('when %s', { timeout: 120_000 }, async (what, fault) => {
     const network = await Network.to(server.port, new SeededRandom(1))
     const reader = await startWorker({
       name: 'reader',
