@@ -84,8 +84,8 @@ export class TrackingSession {
     this.heartbeat = new Heartbeat(
       connection,
       clock,
-      { everyMs, timeoutMs: stalenessMs },
-      { pong: () => on.pong(this), dead: () => on.lost(this, `no answer for ${stalenessMs} ms`) },
+      { everyMs, timeoutMs: SILENCE_MS },
+      { pong: () => on.pong(this), dead: () => on.lost(this, `no answer for ${SILENCE_MS} ms`) },
     )
     connection.onClose((cause) => on.lost(this, cause === null ? 'connection closed' : cause.message))
   }
@@ -144,7 +144,7 @@ export class TrackingSession {
 
 export interface TrackingSessionOptions extends TrackingTargets {
   readonly clock: Clock
-  /** A PING unanswered this long ends the session; the heartbeat is a quarter of it, 500 ms at most. */
+  /** How old the proof of a hit may be, ms; the heartbeat is a quarter of it, 500 ms at most. */
   readonly stalenessMs: number
   /** Milliseconds for the connection, and as many for the handshake. */
   readonly connectTimeoutMs: number
@@ -163,5 +163,10 @@ export interface TrackingSessionEvents {
 
 const NOBODY: TrackingSessionEvents = { push: () => undefined, pong: () => undefined, lost: () => undefined }
 const HEARTBEAT_MS = 500
+/**
+ * How long a PING may be unanswered until the session counts as lost, whatever staleness is asked for: a hit is bounded by its lease (R18), and a
+ * session that is given up at the first hiccup costs all that was kept.
+ */
+const SILENCE_MS = 2_000
 /** A refusal is a matter of configuration; it is asked again because an administrator may mend it without a restart. */
 export const REFUSED_RETRY_MS = 30_000

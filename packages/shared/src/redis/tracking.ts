@@ -222,7 +222,7 @@ export class TrackingSource implements InvalidationSource {
 export interface TrackingOptions extends TrackingTargets {
   readonly clock: Clock
   readonly random: RandomSource
-  /** A session that did not answer for this long is given up, ms; the heartbeat is a quarter of it, 500 ms at most. */
+  /** How old the proof of a hit may be, ms; the heartbeat is a quarter of it, 500 ms at most. */
   readonly stalenessMs: number
   /** Milliseconds for opening a connection, and as many for the handshake on it. */
   readonly connectTimeoutMs: number

@@ -209,4 +209,16 @@ export const NEAR_MUTANTS: readonly Mutant[] = [
     edits: [edit('cache/stores/redis-told.ts', `    if (listeners === 0) {`, `    if (listeners !== undefined) {`)],
     killer: [WHO_IS_TOLD, 'publishes as long as somebody listens at any master'],
   },
+  {
+    name: 'that nobody listens is believed without proof',
+    rule: 'R23',
+    edits: [
+      edit(
+        'cache/stores/redis-told.ts',
+        `this.state !== 'no' || this.clock.mono() - this.pushes.validFrom() < LEASE_MS`,
+        `true`,
+      ),
+    ],
+    killer: [WHO_IS_TOLD, 'publishes again once its proof that nobody has begun to listen is two seconds old'],
+  },
 ]

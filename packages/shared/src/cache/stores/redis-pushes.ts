@@ -42,7 +42,8 @@ export class RedisPushes implements PushSource, Tells {
     this.stalenessMs = stalenessMs
     this.clock = clock
     this.random = random
-    this.told = new RedisTold(connection, keyspace, clock, stalenessMs, warn)
+    const pushes = { validFrom: () => this.source?.validFrom() ?? -Infinity }
+    this.told = new RedisTold(connection, keyspace, clock, pushes, warn)
   }
 
   /** Whether what this process writes now is published (R23). */

@@ -16,10 +16,13 @@ let asked: string[]
 let announced: RedisReply | RedisUnavailableError
 /** Holds answers back while it is pending. */
 let gate: Promise<void>
+/** Up to when every push was heard; null: up to now. */
+let proven: number | null
 let told: RedisTold
 
 beforeEach(() => {
   clock = new FakeClock()
+  proven = null
   warnings = []
   listening = [0, 0]
   asked = []
@@ -43,7 +46,8 @@ beforeEach(() => {
       return [{ replies: [announced], session: SESSION, shard: shards[0]!, redirected: false }]
     },
   }
-  told = new RedisTold(connection, new Keyspace('vextrus:'), clock, 2_000, (message) => warnings.push(message))
+  const pushes = { validFrom: () => proven ?? clock.mono() }
+  told = new RedisTold(connection, new Keyspace('vextrus:'), clock, pushes, (message) => warnings.push(message))
 })
 
 async function exec(commands: readonly RedisCommand[], i: number): Promise<Executed> {
@@ -80,6 +84,17 @@ describe('a process that tracks (R23)', () => {
     expect(warnings[0]).toContain('vextrus@changes')
     listening = [0, 0]
     await clock.advance(30_000)
+    expect(told.telling).toBe('no')
+  })
+
+  it('publishes again once its proof that nobody has begun to listen is two seconds old', async () => {
+    await began('tracking')
+    proven = clock.mono()
+    await clock.advance(1_999)
+    expect(told.telling).toBe('no')
+    await clock.advance(1)
+    expect(told.telling).toBe('try')
+    proven = null
     expect(told.telling).toBe('no')
   })
 

@@ -16,9 +16,10 @@ import { type Telling, type Tells, toldCommand } from './redis-writes.js'
  * subscribed; its push makes those that track publish again, and ask anew. Whichever comes first, the question or the subscription, one of
  * the two tells of the other.
  *
- * That push takes as long as any: up to `stalenessMs` where a socket is half open, when that session counts as lost and its process publishes
- * again. What it sent until then is acknowledged within the deadline of commands, or never. So what a process that is refused may keep begins
- * `stalenessMs` and a deadline after its marker: nothing that it has read by then was changed unheard.
+ * That push takes as long as any, and a process whose socket is half open, or that was stopped, does not hear it. So that nobody listens is
+ * believed only for as long as there is proof that every push until a moment ago was heard, as with a hit of L1 (R18): a lease of its own,
+ * the same for every process whatever its staleness. What was sent under it is acknowledged within the deadline of commands, or never. So
+ * what a process that is refused may keep begins a lease and a deadline after its marker: nothing that it has read by then was changed unheard.
  */
 export class RedisTold implements Tells {
   /** Monotonic ms from which on what is heard is all that there is to hear; 0: the servers tell of everything. */
@@ -35,12 +36,13 @@ export class RedisTold implements Tells {
     private readonly connection: Pick<RedisConnection, 'exec' | 'shards' | 'commandTimeoutMs'>,
     private readonly keyspace: Keyspace,
     private readonly clock: Clock,
-    private readonly stalenessMs: number,
+    private readonly pushes: { validFrom(): number },
     private readonly warn: (message: string) => void,
   ) {}
 
   get telling(): Telling {
-    return this.state
+    const isProven = this.state !== 'no' || this.clock.mono() - this.pushes.validFrom() < LEASE_MS
+    return isProven ? this.state : 'try'
   }
 
   /** All that is written is heard of. The clock is looked at only where it matters: every hit asks. */
@@ -113,7 +115,7 @@ export class RedisTold implements Tells {
       this.announced = true
       this.warned = false
       this.state = 'must'
-      this.opensAt = this.clock.mono() + this.stalenessMs + this.connection.commandTimeoutMs
+      this.opensAt = this.clock.mono() + LEASE_MS + this.connection.commandTimeoutMs
       return
     }
     const refused = failure instanceof RedisReplyError && failure.reply === 'NOPERM'
@@ -141,6 +143,8 @@ export class RedisTold implements Tells {
 /** Nobody reads it: that it is written is all. */
 const MARKER_MS = 60_000
 const RETRY_MS = 30_000
+/** How old the proof may be that the marker was not written. Longer than from one proof to the next, also of a process that is busy. */
+const LEASE_MS = 2_000
 /** No answer, or one that passes: BUSY, NOREPLICAS. */
 const SOON_MS = 1_000
 
