@@ -17,7 +17,11 @@ export class MemoryWorld {
 
   process({ pushes, ...options }: CacheOptions & { pushes?: PushSource } = {}): TestProcess {
     const store = new HeldStore(new ToldAsOnRedis(this.hub), pushes)
-    const cache = new RedisCacheService(store, { jitter: 0, l1: false, ...options }, { clock: this.clock, random: this.random })
+    const cache = new RedisCacheService(
+      store,
+      { jitter: 0, l1: false, ...options },
+      { clock: this.clock, random: this.random },
+    )
     return { cache, store }
   }
 
