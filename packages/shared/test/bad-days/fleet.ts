@@ -67,7 +67,8 @@ async function join(
   const pushes = new RedisPushes(connection, keyspace, () => undefined)
   pushes.start()
   const store = new RedisCacheStore(connection, keyspace, pushes, { deadlineMs: COMMAND_TIMEOUT_MS, onFailover })
-  const cache = new RedisCacheService(store, settings)
+  // Strict: whatever is answered is held to be as fresh as the store's own answer, from memory too (R21).
+  const cache = new RedisCacheService(store, { l1: { staleness: 'strict' }, ...settings })
   await waitFor('the pushes to flow', () => pushes.live)
   return {
     member: { name, cache, connection, owed: [], own: new Map() },
