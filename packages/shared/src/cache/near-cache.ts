@@ -3,7 +3,7 @@ import { CoherentMap, type Ticket } from '../kernel/coherent-map.js'
 import { TickBatch } from '../kernel/batch.js'
 import { FOREIGN_CODEC } from '../kernel/codec/envelope.js'
 import type { RandomSource } from '../kernel/random.js'
-import type { CacheStore, PushSource, StoredEntry } from './cache-store.js'
+import type { PushSource, StoredEntry } from './cache-store.js'
 import type { Filling, Found } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 import { isInsideLoad } from './load-scope.js'
@@ -11,6 +11,7 @@ import { NearAudit } from './near-audit.js'
 import { NearEntry } from './near-entry.js'
 import type { ResolvedNearOptions } from './near-options.js'
 import type { CacheLogger } from './options.js'
+import type { ReplayingStore } from './replaying-store.js'
 import type { Statistics } from './statistics.js'
 import type { TagClock } from './tag-clock.js'
 import { UNREADABLE, type Values } from './values.js'
@@ -20,7 +21,7 @@ export const NOT_NEAR = Symbol('not near')
 
 /** What L1 stands on. */
 export interface NearSurroundings {
-  readonly store: CacheStore
+  readonly store: ReplayingStore
   readonly tagClock: TagClock
   readonly clock: Clock
   readonly random: RandomSource
@@ -40,7 +41,8 @@ export interface NearSurroundings {
  * clock says, and that is asked here. A tag is invalidated by one write of the clock, whatever number of entries carries it; so a push of
  * the clock makes every *tagged* entry wait for a delta that was sent after that push (R19), and is then judged by the table like any entry
  * read from the store. A hit waits for the push that was the last when it began: however often the clock is written, it waits once. Entries
- * without tags wait for nothing; of the clock only the generation matters to them.
+ * without tags wait for nothing; of the clock only the generation matters to them. While this process owes invalidations (R24) the clock lacks
+ * what they mark, whatever a reading of it says, and no tagged entry is answered.
  *
  * Inside a load nothing is answered from here (R22): its staleness of milliseconds would be stored for a TTL.
  *
@@ -54,7 +56,7 @@ export class NearCache implements Filling {
   readonly audit: NearAudit | null
   private readonly map: CoherentMap<NearEntry>
   private readonly pushes: PushSource
-  private readonly store: CacheStore
+  private readonly store: ReplayingStore
   private readonly tagClock: TagClock
   private readonly clock: Clock
   private readonly statistics: Statistics
@@ -199,13 +201,13 @@ export class NearCache implements Filling {
       if (tagClock.judgeKept(entry) !== 'valid') return false
       entry.judgedAt = tagClock.stamp
     }
-    return entry.tags.length === 0 || tagClock.caughtUp
+    return entry.tags.length === 0 || (tagClock.caughtUp && !this.store.owes)
   }
 
   private judge(key: string, entry: NearEntry): boolean {
     const verdict = this.tagClock.judgeKept(entry)
     if (verdict === 'invalid') this.map.drop(key)
-    return verdict === 'valid'
+    return verdict === 'valid' && (entry.tags.length === 0 || !this.store.owes)
   }
 
   /** One reading of the clock for all who wait; those that come while it is under way wait for the next. */

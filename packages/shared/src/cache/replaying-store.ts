@@ -115,6 +115,11 @@ export class ReplayingStore implements CacheStore {
     return this.log.size + this.underWay
   }
 
+  /** Something is owed: what the clock says lacks what this process has invalidated. */
+  get owes(): boolean {
+    return !this.idle
+  }
+
   get inOrder(): boolean {
     return this.inner.inOrder
   }
@@ -358,6 +363,7 @@ export class ReplayingStore implements CacheStore {
       await this.send(owed)
       done = true
       this.repeated += size
+      this.tellNear(owed)
       return null
     } catch (error) {
       return unavailable(error)

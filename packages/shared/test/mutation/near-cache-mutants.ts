@@ -375,4 +375,25 @@ export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
     ],
     killer: [LOAD_SCOPE, 'is yes for what an inner load left running'],
   },
+  {
+    name: 'owed tags believed',
+    rule: 'R24',
+    edits: [
+      edit(NEAR, `(tagClock.caughtUp && !this.store.owes)`, `tagClock.caughtUp`),
+      edit(NEAR, ` && (entry.tags.length === 0 || !this.store.owes)`, ``),
+    ],
+    killer: [NEAR_RULES, 'no tagged entry is answered, though a delta beside a set has come since'],
+  },
+  {
+    name: 'repeated tags wait for their push',
+    rule: 'R24',
+    edits: [
+      edit(
+        'cache/replaying-store.ts',
+        `      this.repeated += size\n      this.tellNear(owed)\n`,
+        `      this.repeated += size\n`,
+      ),
+    ],
+    killer: [NEAR_RULES, 'what was repeated acts on L1 at its answer'],
+  },
 ]

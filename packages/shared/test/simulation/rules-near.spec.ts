@@ -407,6 +407,47 @@ describe('tags (R19)', () => {
   })
 })
 
+describe('while the process owes an invalidation (R24)', () => {
+  it('no tagged entry is answered, though a delta beside a set has come since; and none after it was repeated', async () => {
+    const world = new NearWorld()
+    await world.stored('k', 'old', 'x')
+    const near = await world.keeping(['k'])
+    near.store.hold('bumpTags')
+    const invalidating = near.cache.invalidateByTag('x')
+    const bump = await near.store.next('bumpTags')
+    bump.giveUp()
+    await expect(invalidating).rejects.toMatchObject({ pending: true })
+    await near.cache.set('other', 1)
+    const reading = near.cache.get('k')
+    const looking = near.cache.lookup('k')
+    expect([await stateOf(reading), await stateOf(looking)]).toEqual(['pending', 'pending'])
+    const again = await near.store.next('bumpTags')
+    near.pushes.hold()
+    again.deliver()
+    expect(await reading).toBeNull()
+    expect(await answerOf(near, 'k')).toEqual([null, null])
+  })
+
+  it('what was repeated acts on L1 at its answer, not only with its push', async () => {
+    const world = new NearWorld()
+    await world.stored('k', 'old', 'x')
+    const near = await world.keeping(['k'])
+    near.store.hold('bumpTags')
+    const invalidating = near.cache.invalidateByTag('x')
+    const bump = await near.store.next('bumpTags')
+    bump.giveUp()
+    await expect(invalidating).rejects.toMatchObject({ pending: true })
+    // Its delta comes after the failure, and before what is repeated.
+    await near.cache.set('other', 1)
+    await world.clock.advance(50)
+    const again = await near.store.next('bumpTags')
+    near.pushes.hold()
+    again.deliver()
+    await idle()
+    expect(await answerOf(near, 'k')).toEqual([null, null])
+  })
+})
+
 describe('a hit that waits', () => {
   it('is none when its entry goes meanwhile', async () => {
     const world = new NearWorld()
