@@ -1,5 +1,5 @@
 import { slotOf } from '../../src/redis/slot.js'
-import { freePort, type RedisServer, startRedis } from './redis-server.js'
+import { freePort, PortTaken, type RedisServer, startRedis } from './redis-server.js'
 import { waitFor } from './wait-for.js'
 
 const SLOTS = 16_384
@@ -157,9 +157,19 @@ class LocalCluster implements RedisCluster {
     await Promise.all(this.servers.map((server) => server.stop()))
   }
 
+  /** Its bus port may be taken by another process before it is bound, as its own port may: then it is tried with the next one. */
   private async startNode(): Promise<RedisServer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.startNodeOn(await freePort())
+      } catch (cause) {
+        if (attempt === 5 || !(cause instanceof PortTaken)) throw cause
+      }
+    }
+  }
+
+  private async startNodeOn(busPort: number): Promise<RedisServer> {
     const { password, nodeTimeoutMs = 1_500 } = this.options
-    const busPort = await freePort()
     const server = await startRedis({
       ...(password === undefined ? {} : { password }),
       args: [

@@ -81,7 +81,8 @@ export async function freePort(): Promise<number> {
 
 const START_DEADLINE_MS = 15_000
 
-class PortTaken extends Error {}
+/** Another process took a port between its finding and its binding. */
+export class PortTaken extends Error {}
 
 class LocalRedis implements RedisServer {
   readonly host = '127.0.0.1'
