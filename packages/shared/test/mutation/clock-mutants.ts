@@ -127,7 +127,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/tag-clock.ts',
-        `reply.seqs[i] ?? reply.f)\n    if (reply.f > this.f) this.f = reply.f`,
+        `reply.seqs[i] ?? reply.f)\n    if (reply.f > this.f) this.raise(reply.f)`,
         `reply.seqs[i] ?? 0)`,
       ),
       edit(
@@ -177,11 +177,11 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/entry-reader.ts',
-        `    return new Promise((answer, fail) => this.batch.add({ key, answer, fail, next: undefined }))`,
+        `    return new Promise((answer, fail) => this.batch.add({ key, nearMs, answer, fail, next: undefined }))`,
         `    const underWay = ((this as any).underWay ??= new Map()) as Map<string, Promise<Found>>
         let read = underWay.get(key)
         if (read === undefined) {
-          read = new Promise<Found>((answer, fail) => this.batch.add({ key, answer, fail, next: undefined }))
+          read = new Promise<Found>((answer, fail) => this.batch.add({ key, nearMs, answer, fail, next: undefined }))
           underWay.set(key, read)
           void read.finally(() => underWay.delete(key))
         }

@@ -159,7 +159,7 @@ export const FAILURE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/replaying-store.ts',
-        `if (error instanceof CacheUnavailableError) this.enter({ kind: 'keys', keys: entries.map(({ key }) => key) })`,
+        `if (error instanceof CacheUnavailableError) this.enter(owed)`,
         ``,
       ),
     ],
@@ -208,7 +208,7 @@ export const FAILURE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/replaying-store.ts',
-        `return this.invalidate(this.inner.endHold(hold, maxTags), { kind: 'hold', hold })`,
+        `return this.invalidate({ kind: 'hold', hold }, () => this.inner.endHold(hold, maxTags))`,
         `return this.inner.endHold(hold, maxTags)`,
       ),
     ],

@@ -155,7 +155,7 @@ export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
   {
     name: 'no tag wait on the quick path',
     rule: 'R19',
-    edits: [edit(NEAR, `return entry.tags.length === 0 || tagClock.caughtUp`, `return true`)],
+    edits: [edit(NEAR, `return entry.tags.length === 0 || (tagClock.caughtUp && !this.store.owes)`, `return true`)],
     killer: [NEAR_RULES, 'of a hit wait for a delta that was sent after the clock was written'],
   },
   {

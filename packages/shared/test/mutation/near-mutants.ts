@@ -35,7 +35,11 @@ export const NEAR_MUTANTS: readonly Mutant[] = [
   {
     name: 'proof from the PONG’s arrival',
     rule: 'R18',
-    edits: [edit('redis/heartbeat.ts', `this.proven = sentAt`, `this.proven = this.clock.mono()`)],
+    edits: [edit(
+        'redis/heartbeat.ts',
+        `this.proven = Math.max(this.proven, sentAt)\n    this.on.pong()`,
+        `this.proven = this.clock.mono()\n    this.on.pong()`,
+      )],
     killer: [TRACKING, 'proves what was acknowledged before the PING was sent'],
   },
   {
@@ -172,7 +176,7 @@ export const NEAR_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/stores/redis-told.ts',
-        `this.opensAt = this.clock.mono() + this.stalenessMs + this.connection.commandTimeoutMs`,
+        `this.opensAt = this.clock.mono() + LEASE_MS + this.connection.commandTimeoutMs`,
         `this.opensAt = this.clock.mono()`,
       ),
     ],

@@ -8,8 +8,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         'cache/stores/redis.ts',
-        `command('DEL', [this.keyspace.lease(key)]), command('UNLINK', [this.keyspace.entry(key)])`,
-        `command('UNLINK', [this.keyspace.entry(key)]), command('DEL', [this.keyspace.lease(key)])`,
+        `command('DEL', [this.keyspace.lease(key)]), this.writes.unlink(this.keyspace.entry(key))`,
+        `this.writes.unlink(this.keyspace.entry(key)), command('DEL', [this.keyspace.lease(key)])`,
       ),
     ],
     killer: [REDIS_ONLY, 'leaves nothing, whatever another client stores'],
@@ -21,7 +21,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
       edit(
         'cache/stores/memory-hub.ts',
         `    const was = this.remove(key)
-    this.signal(key)`,
+    this.changed(key)`,
         `    const was = this.remove(key)`,
       ),
     ],
