@@ -156,13 +156,7 @@ export const FAILURE_MUTANTS: readonly Mutant[] = [
   {
     name: 'failed set not deleted',
     rule: 'R24',
-    edits: [
-      edit(
-        'cache/replaying-store.ts',
-        `if (error instanceof CacheUnavailableError) this.enter(owed)`,
-        ``,
-      ),
-    ],
+    edits: [edit('cache/replaying-store.ts', `if (error instanceof CacheUnavailableError) this.enter(owed)`, ``)],
     killer: [REPLAYING_STORE, 'owes a delete for a write that failed or came late'],
   },
   {

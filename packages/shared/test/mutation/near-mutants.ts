@@ -35,11 +35,13 @@ export const NEAR_MUTANTS: readonly Mutant[] = [
   {
     name: 'proof from the PONG’s arrival',
     rule: 'R18',
-    edits: [edit(
+    edits: [
+      edit(
         'redis/heartbeat.ts',
         `this.proven = Math.max(this.proven, sentAt)\n    this.on.pong()`,
         `this.proven = this.clock.mono()\n    this.on.pong()`,
-      )],
+      ),
+    ],
     killer: [TRACKING, 'proves what was acknowledged before the PING was sent'],
   },
   {
