@@ -1,4 +1,4 @@
-// What .ci/run runs: every check of the project, none hidden by another's failure. Ends with the seconds of each step and, alone on the last
+// What .ci/run runs: every check of the project, none hidden by another's failure. Ends with the seconds of each step, the tests that failed and, alone on the last
 // line, `N passed, N failed`: the tests' counts, and one more failure for each other step that failed.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { capture, main, root, say, secondsSince } from './lib/run.mjs'
 import { ensureDependencies, ensureRedisServer, npm } from './lib/setup.mjs'
-import { closingLine } from './lib/vitest-summary.mjs'
+import { closingLine, FAILURE_MARK } from './lib/vitest-summary.mjs'
 
 const node = process.execPath
 const steps = []
@@ -50,6 +50,7 @@ async function runAll() {
     for (const { name, ok, seconds } of steps)
       console.log(`${ok ? 'ok    ' : 'FAILED'} ${seconds.padStart(8)}  ${name}`)
     console.log(`total  ${secondsSince(start).padStart(8)}`)
+    for (const line of counts.failures) console.log(line)
     const closing = {
       passed: counts.passed,
       failed: counts.failed + failedSteps.filter(({ counted }) => !counted).length,
@@ -74,9 +75,13 @@ async function step(name, program, ...args) {
 /** `npm test`, live. Its closing line carries the counts. */
 async function tests() {
   const start = performance.now()
-  const { code, lastLine } = await live(npm, ['test'])
-  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(lastLine) ?? []
-  const counts = { passed: Number(passed ?? 0), failed: Number(failed ?? 0) }
+  const { code, lastLines } = await live(npm, ['test'])
+  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(lastLines.at(-1)) ?? []
+  const counts = {
+    passed: Number(passed ?? 0),
+    failed: Number(failed ?? 0),
+    failures: lastLines.filter((line) => line.startsWith(FAILURE_MARK)),
+  }
   if (code !== 0 && counts.failed === 0) counts.failed = 1
   if (passed === undefined) {
     say('npm test did not end with its counts')
@@ -93,9 +98,9 @@ function live(program, args) {
     child.stdout.setEncoding('utf8')
     child.stdout.on('data', (text) => {
       process.stdout.write(text)
-      output = (output + text).slice(-1_000)
+      output = (output + text).slice(-20_000)
     })
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code: code ?? 128, lastLine: output.trimEnd().split('\n').at(-1) }))
+    child.once('close', (code) => resolve({ code: code ?? 128, lastLines: output.trimEnd().split('\n') }))
   })
 }

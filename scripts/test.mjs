@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { build, libraries } from './lib/build.mjs'
 import { main, root, run, say, secondsSince } from './lib/run.mjs'
 import { ensureDependencies, ensureRedisServer } from './lib/setup.mjs'
-import { closingLine, summarise } from './lib/vitest-summary.mjs'
+import { closingLine, failures, summarise } from './lib/vitest-summary.mjs'
 
 await main(runTests, () => console.log(closingLine({ passed: 0, failed: 1 })))
 
@@ -23,6 +23,7 @@ async function runTests() {
   else if (counts.skipped > 0) say(`${counts.skipped} skipped`)
   if (exitCode !== 0) say(`vitest ended with exit code ${exitCode}`)
   say(`npm test took ${secondsSince(start)}`)
+  for (const line of failures(report, root)) console.log(line)
   console.log(closingLine(counts))
   process.exitCode = counts.failed > 0 ? 1 : 0
 }

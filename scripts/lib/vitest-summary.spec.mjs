@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { closingLine, summarise } from './vitest-summary.mjs'
+import { closingLine, failures, summarise } from './vitest-summary.mjs'
 
 const file = (status, ...tests) => ({ status, assertionResults: tests.map((test) => ({ status: test })) })
 
@@ -26,6 +26,23 @@ describe('the counts of a test run', () => {
       ranNothing: true,
     })
     expect(summarise(undefined, 137)).toMatchObject({ passed: 0, failed: 1, ranNothing: true })
+  })
+
+  it('name each test and each file that failed, on a line of its own', () => {
+    const tests = [
+      { status: 'passed', fullName: 'a lock is free' },
+      { status: 'failed', fullName: 'a lock is kept', failureMessages: ['AssertionError: two holders\n  at a line'] },
+    ]
+    const testResults = [
+      { name: '/project/src/lock.spec.ts', status: 'failed', assertionResults: tests },
+      { name: '/project/src/broken.spec.ts', status: 'failed', message: 'no such module', assertionResults: [] },
+      { name: '/project/src/sound.spec.ts', status: 'passed', assertionResults: [] },
+    ]
+    expect(failures({ testResults }, '/project')).toEqual([
+      '✖ test src/lock.spec.ts › a lock is kept: AssertionError: two holders',
+      '✖ test src/broken.spec.ts: no such module',
+    ])
+    expect(failures(undefined, '/project')).toEqual([])
   })
 
   it('make a closing line of nothing but the counts', () => {
