@@ -7,7 +7,8 @@ import { FakeClock } from '../testing/fake-clock.js'
 import type { ReadReply } from './cache-store.js'
 import { EntryReader, type Filling } from './entry-reader.js'
 import { RedisCacheService } from './cache.js'
-import { MemoryHub } from './stores/memory-hub.js'
+import { MemoryHub } from '../kernel/memory-hub.js'
+import { spaceOf } from './stores/memory-space.js'
 import { MemoryCacheStore } from './stores/memory.js'
 import { TagClock } from './tag-clock.js'
 
@@ -34,7 +35,7 @@ beforeEach(() => {
     },
     fill(key, entry, nowMs, nearMs, ticket: Ticket) {
       log.push(`fill ${key}=${String(entry.payload)} for ${String(nearMs)}${ticket.dirty ? ', too late' : ''}`)
-      expect(nowMs).toBe(hub.space('vextrus:').nowMs())
+      expect(nowMs).toBe(spaceOf(hub, 'vextrus:').nowMs())
       ticket.close()
     },
   }

@@ -31,8 +31,8 @@ export {
 export { ValueTooLargeError } from '../kernel/codec/value-codec.js'
 export type { CompressionOptions, EncryptionOptions, Serializer } from '../kernel/codec/value-codec.js'
 export { escapeGlob } from '../kernel/key.js'
-export { MemoryHub } from './stores/memory-hub.js'
-export type { MemoryHubOptions } from './stores/memory-hub.js'
+export { MemoryHub } from '../kernel/memory-hub.js'
+export type { MemoryHubOptions } from '../kernel/memory-hub.js'
 export { MemoryCacheStore } from './stores/memory.js'
 
 export { CacheService } from './nest/cache.service.js'

@@ -9,7 +9,8 @@ import { CacheUnavailableError } from './errors.js'
 import { HoldSweeper } from './hold-sweeper.js'
 import { InvalidationHolds } from './invalidation-hold.js'
 import { ReplayingStore } from './replaying-store.js'
-import { MemoryHub } from './stores/memory-hub.js'
+import { MemoryHub } from '../kernel/memory-hub.js'
+import { spaceOf } from './stores/memory-space.js'
 import { MemoryCacheStore } from './stores/memory.js'
 
 const TARGETS = { keys: ['a'], tags: ['t'] }
@@ -327,7 +328,7 @@ describe('InvalidationHolds on the memory store', () => {
   it('comes back when the clock was lost under it', async () => {
     const outcome = holds.around(TARGETS, () => new Promise<void>((resolve) => clock.timer(15_000, resolve)))
     await clock.advance(1_000)
-    loseClock(hub.space('vextrus:'))
+    loseClock(spaceOf(hub, 'vextrus:'))
     expect(await members()).toEqual([])
     await clock.advance(9_500)
     expect(await members()).toEqual(['key a', 'tag t'])

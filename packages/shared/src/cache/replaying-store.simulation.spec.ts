@@ -4,7 +4,7 @@ import { FakeClock } from '../testing/fake-clock.js'
 import type { CacheStore, HeldLease, NewEntry } from './cache-store.js'
 import { CacheUnavailableError } from './errors.js'
 import { ReplayingStore } from './replaying-store.js'
-import { MemoryHub } from './stores/memory-hub.js'
+import { MemoryHub } from '../kernel/memory-hub.js'
 import { MemoryCacheStore } from './stores/memory.js'
 
 /**

@@ -148,16 +148,10 @@ export class ReplayingStore implements CacheStore {
     return this.idle ? this.inner.fill(fills, tags) : this.after(() => this.inner.fill(fills, tags))
   }
 
-  async touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean> {
-    const owned: Owed = { kind: 'keys', keys: [key] }
-    this.tellNear(owned)
-    try {
-      return await (this.idle
-        ? this.inner.touch(key, seen, lifetime)
-        : this.after(() => this.inner.touch(key, seen, lifetime)))
-    } finally {
-      this.tellNear(owned)
-    }
+  touch(key: string, seen: StoredEntry, lifetime: Lifetime): Promise<boolean> {
+    return this.written({ kind: 'keys', keys: [key] }, () =>
+      this.idle ? this.inner.touch(key, seen, lifetime) : this.after(() => this.inner.touch(key, seen, lifetime)),
+    )
   }
 
   lifetime(key: string): Promise<number | null> {
@@ -172,19 +166,18 @@ export class ReplayingStore implements CacheStore {
     return this.inner.release(leases)
   }
 
-  async set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
+  set(entries: readonly NewEntry[], since: number): Promise<SetReply> {
     const owed: Owed = { kind: 'keys', keys: entries.map(({ key }) => key) }
-    this.tellNear(owed)
-    try {
-      const reply = await this.inner.set(entries, since)
-      this.logFailed(entries, reply)
-      return reply
-    } catch (error) {
-      if (error instanceof CacheUnavailableError) this.enter(owed)
-      throw error
-    } finally {
-      this.tellNear(owed)
-    }
+    return this.written(owed, async () => {
+      try {
+        const reply = await this.inner.set(entries, since)
+        this.logFailed(entries, reply)
+        return reply
+      } catch (error) {
+        if (error instanceof CacheUnavailableError) this.enter(owed)
+        throw error
+      }
+    })
   }
 
   delete(keys: readonly string[]): Promise<boolean[]> {
@@ -208,13 +201,8 @@ export class ReplayingStore implements CacheStore {
     return this.inner.reclaim(generation)
   }
 
-  async placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean> {
-    this.tellNear({ kind: 'hold', hold })
-    try {
-      return await this.inner.placeHold(hold, ttlMs, maxTags)
-    } finally {
-      this.tellNear({ kind: 'hold', hold })
-    }
+  placeHold(hold: Hold, ttlMs: number, maxTags: number): Promise<boolean> {
+    return this.written({ kind: 'hold', hold }, () => this.inner.placeHold(hold, ttlMs, maxTags))
   }
 
   renewHold(hold: Hold, ttlMs: number): Promise<boolean> {
@@ -259,20 +247,29 @@ export class ReplayingStore implements CacheStore {
     return call()
   }
 
-  private async invalidate<T>(owed: Owed, send: () => Promise<T>): Promise<T> {
-    this.tellNear(owed)
+  private invalidate<T>(owed: Owed, send: () => Promise<T>): Promise<T> {
+    return this.written(owed, async () => {
+      try {
+        return await send()
+      } catch (error) {
+        if (!(error instanceof CacheUnavailableError) || !this.enter(owed)) throw error
+        const { message, cause, key } = error
+        throw new CacheUnavailableError(`${message}. This process repeats it as soon as the store answers`, {
+          pending: true,
+          ...(cause === undefined ? undefined : { cause }),
+          ...(key === undefined ? undefined : { key }),
+        })
+      }
+    })
+  }
+
+  /** Tells L1 of a write at its call, before it is sent, and once more when it was answered or has failed (R17). */
+  private async written<T>(what: Owed, send: () => Promise<T>): Promise<T> {
+    this.tellNear(what)
     try {
       return await send()
-    } catch (error) {
-      if (!(error instanceof CacheUnavailableError) || !this.enter(owed)) throw error
-      const { message, cause, key } = error
-      throw new CacheUnavailableError(`${message}. This process repeats it as soon as the store answers`, {
-        pending: true,
-        ...(cause === undefined ? undefined : { cause }),
-        ...(key === undefined ? undefined : { key }),
-      })
     } finally {
-      this.tellNear(owed)
+      this.tellNear(what)
     }
   }
 

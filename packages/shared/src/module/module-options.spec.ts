@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CachePattern } from '../cache/nest/cache-pattern.js'
-import { MemoryHub } from '../cache/stores/memory-hub.js'
+import { MemoryHub } from '../kernel/memory-hub.js'
 import { ConfigurationError, InvalidDurationError } from '../kernel/errors.js'
 import { type RedisCacheModuleOptions, resolveModuleOptions } from './module-options.js'
 

@@ -1,5 +1,5 @@
 import type { Fill, FillReply, Lifetime, NewEntry, SetReply, StoredEntry } from '../cache/cache-store.js'
-import type { MemoryHub } from '../cache/stores/memory-hub.js'
+import type { MemoryHub } from '../kernel/memory-hub.js'
 import { MemoryCacheStore } from '../cache/stores/memory.js'
 
 /** A memory store that also remembers what was ever stored: what is gone is then evicted, expired, or was never there. */

@@ -1,7 +1,7 @@
 import {
   CLOCK_RULES,
   edit,
-  MEMORY_HUB,
+  MEMORY_SPACE,
   type Mutant,
   SCRIPTS,
   STORE_IN_MEMORY,
@@ -22,7 +22,7 @@ export const CLOCK_MUTANTS: readonly Mutant[] = [
     name: 'trimming leaves the floor, in memory',
     rule: 'R1',
     edits: [edit('cache/stores/memory-clock.ts', `      this.f = mark\n`, ``)],
-    killer: [MEMORY_HUB, 'names no tag whose mark was dropped'],
+    killer: [MEMORY_SPACE, 'names no tag whose mark was dropped'],
   },
   {
     name: 'a lost clock comes back with its generation',

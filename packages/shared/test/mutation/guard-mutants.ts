@@ -79,7 +79,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
     rule: 'R12',
     edits: [
       edit(
-        'cache/stores/memory-hub.ts',
+        'cache/stores/memory-space.ts',
         `const leased = [...this.leases.keys()].filter(matches)`,
         `const leased: string[] = []`,
       ),
@@ -270,7 +270,7 @@ export const GUARD_MUTANTS: readonly Mutant[] = [
   {
     name: 'reclaim takes the generation of now',
     rule: 'R2',
-    edits: [edit('cache/stores/memory-hub.ts', `Number(g) < Number(generation)`, `Number(g) <= Number(generation)`)],
+    edits: [edit('cache/stores/memory-space.ts', `Number(g) < Number(generation)`, `Number(g) <= Number(generation)`)],
     killer: [STORE_IN_MEMORY, 'is given back entry by entry'],
   },
   {

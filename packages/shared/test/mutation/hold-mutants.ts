@@ -82,7 +82,7 @@ export const HOLD_MUTANTS: readonly Mutant[] = [
     rule: 'R13',
     edits: [
       edit(
-        'cache/stores/memory-hub.ts',
+        'cache/stores/memory-space.ts',
         `    this.dropLease(key)
     const was = this.remove(key)`,
         `    this.dropLease(key)

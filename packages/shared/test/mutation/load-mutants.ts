@@ -32,7 +32,7 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
   {
     name: 'lease without its server stamp, in memory',
     rule: 'R7',
-    edits: [edit('cache/stores/memory-hub.ts', 'value: `${token}:${now}`', 'value: `${token}:0`')],
+    edits: [edit('cache/stores/memory-space.ts', 'value: `${token}:${now}`', 'value: `${token}:0`')],
     killer: [LOAD_RULES, 'that a late copy of the question takes again'],
   },
   {

@@ -15,6 +15,12 @@ const READER = 'cache/entry-reader.ts'
 const REPLAYING = 'cache/replaying-store.ts'
 const CLOCK = 'cache/tag-clock.ts'
 
+/** Where the replaying store calls `written`, and what leaves out one half of it. */
+const AN_INVALIDATION = `(owed, async () => {\n      try {\n        return await send()`
+const A_SET = `(owed, async () => {\n      try {\n        const reply = await this.inner.set(`
+const TOLD_AT_ITS_ANSWER = `((what, send) => send().finally(() => this.tellNear(what)))`
+const TOLD_AT_ITS_CALL = `((what, send) => (this.tellNear(what), send()))`
+
 /** R17 to R22, as the near cache keeps them. */
 export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
   {
@@ -56,49 +62,25 @@ export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
   {
     name: 'own invalidation unseen at its call',
     rule: 'R17',
-    edits: [
-      edit(
-        REPLAYING,
-        `    this.tellNear(owed)\n    try {\n      return await send()`,
-        `    try {\n      return await send()`,
-      ),
-    ],
+    edits: [edit(REPLAYING, `this.written${AN_INVALIDATION}`, `${TOLD_AT_ITS_ANSWER}${AN_INVALIDATION}`)],
     killer: [NEAR_RULES, 'takes its key out of L1 at the call: delete'],
   },
   {
     name: 'own invalidation unseen at its answer',
     rule: 'R17',
-    edits: [
-      edit(
-        REPLAYING,
-        `    } finally {\n      this.tellNear(owed)\n    }\n  }\n\n  private tellNear`,
-        `    }\n  }\n\n  private tellNear`,
-      ),
-    ],
+    edits: [edit(REPLAYING, `this.written${AN_INVALIDATION}`, `${TOLD_AT_ITS_CALL}${AN_INVALIDATION}`)],
     killer: [NEAR_RULES, 'between its call and its answer of no use: delete'],
   },
   {
     name: 'own set unseen at its call',
     rule: 'R17',
-    edits: [
-      edit(
-        REPLAYING,
-        `    this.tellNear(owed)\n    try {\n      const reply = await this.inner.set`,
-        `    try {\n      const reply = await this.inner.set`,
-      ),
-    ],
+    edits: [edit(REPLAYING, `this.written${A_SET}`, `${TOLD_AT_ITS_ANSWER}${A_SET}`)],
     killer: [NEAR_RULES, 'takes its key out of L1 at the call: setMany'],
   },
   {
     name: 'own set unseen at its answer',
     rule: 'R17',
-    edits: [
-      edit(
-        REPLAYING,
-        `      throw error\n    } finally {\n      this.tellNear(owed)\n    }\n  }\n\n  delete(`,
-        `      throw error\n    }\n  }\n\n  delete(`,
-      ),
-    ],
+    edits: [edit(REPLAYING, `this.written${A_SET}`, `${TOLD_AT_ITS_CALL}${A_SET}`)],
     killer: [NEAR_RULES, 'between its call and its answer of no use: set'],
   },
   {

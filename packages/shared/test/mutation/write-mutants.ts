@@ -19,7 +19,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     rule: 'R11',
     edits: [
       edit(
-        'cache/stores/memory-hub.ts',
+        'cache/stores/memory-space.ts',
         `    const was = this.remove(key)
     this.changed(key)`,
         `    const was = this.remove(key)`,

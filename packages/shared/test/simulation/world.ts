@@ -1,6 +1,7 @@
 import type { CacheStore, ClockReply } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
-import { MemoryHub, type MemorySpace } from '../../src/cache/stores/memory-hub.js'
+import { type MemorySpace, spaceOf } from '../../src/cache/stores/memory-space.js'
+import { MemoryHub } from '../../src/kernel/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
 import type { Clock, Timer } from '../../src/kernel/clock.js'
 import { DeliveryStore, type StoreCall } from '../support/delivery-store.js'
@@ -41,7 +42,7 @@ export class World {
   ) {
     this.random = new SeededRandom(seed)
     this.hub = new MemoryHub({ clock: this.clock, random: this.random })
-    this.space = this.hub.space('vextrus:')
+    this.space = spaceOf(this.hub, 'vextrus:')
     this.processes = Array.from(
       { length: processes },
       (_, i) => new Process(`P${i + 1}`, this, this.hub, near[i] ?? false),

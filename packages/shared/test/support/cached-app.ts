@@ -3,7 +3,7 @@ import { Test, type TestingModuleBuilder } from '@nestjs/testing'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import { getVextrusToken } from '../../src/cache/nest/tokens.js'
 import { Tenancy, type TenancyOptions } from '../../src/cache/tenancy.js'
-import { MemoryHub } from '../../src/cache/stores/memory-hub.js'
+import { MemoryHub } from '../../src/kernel/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
 
 /** A cache of its own, in memory; entries live exactly as long as was asked. */

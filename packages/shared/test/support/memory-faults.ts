@@ -1,4 +1,4 @@
-import type { MemorySpace } from '../../src/cache/stores/memory-hub.js'
+import type { MemorySpace } from '../../src/cache/stores/memory-space.js'
 import type { SeededRandom } from './seeded-random.js'
 
 /** What a memory server keeps to itself and a real one may lose. */

@@ -1,7 +1,8 @@
 import type { CacheStore, ClockReply, PushSource } from '../../src/cache/cache-store.js'
 import { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheOptions } from '../../src/cache/options.js'
-import { MemoryHub, type MemorySpace } from '../../src/cache/stores/memory-hub.js'
+import { type MemorySpace, spaceOf } from '../../src/cache/stores/memory-space.js'
+import { MemoryHub } from '../../src/kernel/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
 import { HeldStore } from './delivery-store.js'
@@ -13,7 +14,7 @@ export class MemoryWorld {
   readonly clock = new FakeClock()
   readonly random = new SeededRandom(1)
   readonly hub = new MemoryHub({ clock: this.clock, random: this.random })
-  readonly space: MemorySpace = this.hub.space('vextrus:')
+  readonly space: MemorySpace = spaceOf(this.hub, 'vextrus:')
 
   process({ pushes, ...options }: CacheOptions & { pushes?: PushSource } = {}): TestProcess {
     const store = new HeldStore(new ToldAsOnRedis(this.hub), pushes)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { CacheStore } from '../../src/cache/cache-store.js'
-import { MemoryHub } from '../../src/cache/stores/memory-hub.js'
+import { MemoryHub } from '../../src/kernel/memory-hub.js'
+import { spaceOf } from '../../src/cache/stores/memory-space.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'
 import { RedisPushes } from '../../src/cache/stores/redis-pushes.js'
 import { RedisCacheStore } from '../../src/cache/stores/redis.js'
@@ -40,8 +41,8 @@ export async function memoryBackend(): Promise<StoreBackend & { readonly clock: 
     server: null,
     store: async (keyPrefix) => new MemoryCacheStore(hub, keyPrefix),
     elapse: (ms) => clock.advance(ms),
-    loseClock: async (keyPrefix) => loseClock(hub.space(keyPrefix)),
-    loseLease: async (keyPrefix, key) => void hub.space(keyPrefix).dropLease(key),
+    loseClock: async (keyPrefix) => loseClock(spaceOf(hub, keyPrefix)),
+    loseLease: async (keyPrefix, key) => void spaceOf(hub, keyPrefix).dropLease(key),
     physicalTtl: async () => null,
     command: null,
     close: async () => undefined,

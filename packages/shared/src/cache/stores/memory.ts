@@ -17,7 +17,8 @@ import type {
   TagReply,
 } from '../cache-store.js'
 import { isHigher } from '../../kernel/codec/version.js'
-import { MemoryHub, type MemorySpace } from './memory-hub.js'
+import { MemoryHub } from '../../kernel/memory-hub.js'
+import { type MemorySpace, spaceOf } from './memory-space.js'
 
 /** The port in process: the same promises, for tests, a laptop, or a program of one process. Every method is one atomic step. */
 export class MemoryCacheStore implements CacheStore {
@@ -27,7 +28,7 @@ export class MemoryCacheStore implements CacheStore {
 
   /** @param hub the memory "server"; caches with the same one share it. @param keyPrefix as the module's, default `vextrus:` */
   constructor(hub: MemoryHub = new MemoryHub(), keyPrefix = 'vextrus:') {
-    this.space = hub.space(keyPrefix)
+    this.space = spaceOf(hub, keyPrefix)
     this.pushes = this.space
   }
 

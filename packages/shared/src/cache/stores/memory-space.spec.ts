@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { loseClock } from '../../../test/support/memory-faults.js'
 import { SeededRandom } from '../../../test/support/seeded-random.js'
+import { MemoryHub } from '../../kernel/memory-hub.js'
 import { FakeClock } from '../../testing/fake-clock.js'
 import type { StoredEntry } from '../cache-store.js'
-import { MemoryHub } from './memory-hub.js'
+import { spaceOf } from './memory-space.js'
 import { onWake } from '../../../test/support/manual-pushes.js'
 
 function entry(payload: string, hardAt = Number.MAX_SAFE_INTEGER): StoredEntry {
@@ -22,15 +23,15 @@ function entry(payload: string, hardAt = Number.MAX_SAFE_INTEGER): StoredEntry {
 }
 
 function space(options: { maxBytes?: number; clock?: FakeClock } = {}) {
-  return new MemoryHub({ random: new SeededRandom(1), ...options }).space('vextrus:')
+  return spaceOf(new MemoryHub({ random: new SeededRandom(1), ...options }), 'vextrus:')
 }
 
-describe('a memory hub', () => {
-  it('keeps one space a key prefix, and gives the same one to all who ask', () => {
+describe('a memory space', () => {
+  it('is one a hub and key prefix, and the same for all who ask', () => {
     const hub = new MemoryHub()
-    hub.space('a:').store('k', entry('1'))
-    expect(hub.space('a:').entry('k')?.payload).toBe('1')
-    expect(hub.space('b:').entry('k')).toBeNull()
+    spaceOf(hub, 'a:').store('k', entry('1'))
+    expect(spaceOf(hub, 'a:').entry('k')?.payload).toBe('1')
+    expect(spaceOf(hub, 'b:').entry('k')).toBeNull()
   })
 
   it('drops the least recently read entries beyond its bytes', () => {
@@ -105,7 +106,7 @@ describe('the clock of a space', () => {
 
   it('has a generation of 14 digits from 2^45 on', () => {
     for (let seed = 1; seed <= 50; seed++) {
-      const server = new MemoryHub({ random: new SeededRandom(seed) }).space('vextrus:')
+      const server = spaceOf(new MemoryHub({ random: new SeededRandom(seed) }), 'vextrus:')
       server.tagClock.create()
       expect(server.tagClock.now().g).toMatch(/^\d{14}$/)
       expect(Number(server.tagClock.now().g)).toBeGreaterThanOrEqual(2 ** 45)
@@ -140,7 +141,7 @@ describe('listeners of a space', () => {
 })
 
 it('an entry that makes room for another is told of like a write', () => {
-  const server = new MemoryHub({ maxBytes: 1_000 }).space('vextrus:')
+  const server = spaceOf(new MemoryHub({ maxBytes: 1_000 }), 'vextrus:')
   const heard: (string | null)[] = []
   server.store('a', entry('1'.repeat(400)))
   onWake(server, (key) => heard.push(key))

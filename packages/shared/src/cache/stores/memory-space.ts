@@ -1,43 +1,14 @@
 import { LRUCache } from 'lru-cache'
-import { type Clock, systemClock } from '../../kernel/clock.js'
+import type { Clock } from '../../kernel/clock.js'
 import { globMatcher } from '../../kernel/glob.js'
-import { type RandomSource, systemRandom } from '../../kernel/random.js'
+import type { MemoryHub } from '../../kernel/memory-hub.js'
+import type { RandomSource } from '../../kernel/random.js'
 import type { PushListener, PushSource, StoredEntry } from '../cache-store.js'
 import { MemoryTagClock } from './memory-clock.js'
 
-/** What a {@link MemoryHub} takes. */
-export interface MemoryHubOptions {
-  /** @default the machine's clock */
-  readonly clock?: Clock | undefined
-  /** @default the machine's CSPRNG */
-  readonly random?: RandomSource | undefined
-  /** Most bytes of payload kept a key prefix; beyond it the least recently used entries go. @default 268_435_456 (256 MiB) */
-  readonly maxBytes?: number | undefined
-}
-
-/**
- * A memory "server": what several caches of one process share when they are given the same hub, as several processes share one Redis.
- * It is gone with its process.
- */
-export class MemoryHub {
-  readonly clock: Clock
-  private readonly random: RandomSource
-  private readonly maxBytes: number
-  private readonly spaces = new Map<string, MemorySpace>()
-
-  constructor({ clock = systemClock, random = systemRandom, maxBytes = 268_435_456 }: MemoryHubOptions = {}) {
-    this.clock = clock
-    this.random = random
-    this.maxBytes = maxBytes
-  }
-
-  /** All that lives under one key prefix. */
-  space(keyPrefix: string): MemorySpace {
-    let space = this.spaces.get(keyPrefix)
-    if (space === undefined)
-      this.spaces.set(keyPrefix, (space = new MemorySpace(this.clock, this.random, this.maxBytes)))
-    return space
-  }
+/** The cache's part of a memory "server": all that lives there under one key prefix. */
+export function spaceOf(hub: MemoryHub, keyPrefix: string): MemorySpace {
+  return hub.part('cache', keyPrefix, ({ clock, random, maxBytes }) => new MemorySpace(clock, random, maxBytes))
 }
 
 /** The entries, the leases and the tag clock under one prefix. Every method is one atomic step, as a script is in Redis. */
