@@ -31,8 +31,6 @@ export interface HoldEnvironment {
   readonly maxTags: number
   /** Told of each operation that failed in the store. */
   readonly onError: (error: CacheUnavailableError) => void
-  /** Told before a step that invalidates is sent and when it has been answered or has failed: where L1 acts on its own invalidations (R17). */
-  readonly onInvalidate?: ((hold: Hold) => void) | undefined
 }
 
 const DEFAULT_HOLD_MS = 30_000
@@ -126,7 +124,7 @@ class StandingWork {
     this.ending = true
     if (this.renewing !== null) await this.renewing
     try {
-      await this.invalidating(() => this.store.endHold(this.hold, this.environment.maxTags))
+      await this.store.endHold(this.hold, this.environment.maxTags)
     } catch (error) {
       this.failed(error)
     } finally {
@@ -170,7 +168,7 @@ class StandingWork {
 
   private placed(): Promise<boolean> {
     const { hold, holdMs, environment } = this
-    return this.invalidating(() => this.store.placeHold(hold, holdMs, environment.maxTags))
+    return this.store.placeHold(hold, holdMs, environment.maxTags)
   }
 
   /** Holds of owners that have gone count until somebody who reads has seen them; where nobody reads, that is who finds no room. */
@@ -182,15 +180,6 @@ class StandingWork {
     if (expired.length === 0) return false
     await this.store.finishHolds(expired, this.environment.maxTags)
     return true
-  }
-
-  private async invalidating<T>(step: () => Promise<T>): Promise<T> {
-    this.environment.onInvalidate?.(this.hold)
-    try {
-      return await step()
-    } finally {
-      this.environment.onInvalidate?.(this.hold)
-    }
   }
 
   /** Counts it. Anything but the store's absence is a defect, and goes on as one. */
