@@ -200,3 +200,11 @@ export async function lookUp(store: CacheStore, clock: TagClock, entries: readon
     ),
   )
 }
+
+/** Reads the clock alone, and takes it in (R3). */
+export async function readClock(store: CacheStore, clock: TagClock): Promise<Reading> {
+  const { since } = clock
+  const sentAt = clock.sending()
+  const reply = await store.read([], since === null ? null : since.s)
+  return clock.apply(reply.clock, since, sentAt)
+}

@@ -1,7 +1,7 @@
 import { TickBatch } from '../kernel/batch.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { AcquireReply, CacheStore, Fill, HeldLease, LeaseRequest, StoredEntry } from './cache-store.js'
-import { judgeAll, latest, lookUp, type OnHolds } from './entry-reader.js'
+import { judgeAll, latest, lookUp, type OnHolds, readClock } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 import { heldBy, isHeld, type Since, type TagClock, validBy } from './tag-clock.js'
 
@@ -155,10 +155,7 @@ export class LeaseBatches {
 
   /** Those on which no hold stands; the others are not stored, and their leases are left to be released. */
   private async withoutHeld(requests: readonly FillRequest[]): Promise<readonly FillRequest[]> {
-    const { since } = this.clock
-    const sentAt = this.clock.sending()
-    const reply = await this.store.read([], since === null ? null : since.s)
-    const { held } = this.clock.apply(reply.clock, since, sentAt)
+    const { held } = await readClock(this.store, this.clock)
     if (held === null) return requests
     return requests.filter(({ fill: { entry }, resolve }) => {
       const free = !isHeld(held, entry.key, entry.tags)

@@ -4,7 +4,7 @@ import { TickBatch } from '../kernel/batch.js'
 import { FOREIGN_CODEC } from '../kernel/codec/envelope.js'
 import type { RandomSource } from '../kernel/random.js'
 import type { PushSource, StoredEntry } from './cache-store.js'
-import type { Filling, Found } from './entry-reader.js'
+import { type Filling, type Found, readClock } from './entry-reader.js'
 import { CacheUnavailableError } from './errors.js'
 import { isInsideLoad } from './load-scope.js'
 import { NearAudit } from './near-audit.js'
@@ -212,11 +212,8 @@ export class NearCache implements Filling {
 
   /** One reading of the clock for all who wait; those that come while it is under way wait for the next. */
   private async catchUp(asked: readonly (() => void)[]): Promise<void> {
-    const { since } = this.tagClock
-    const sentAt = this.tagClock.sending()
     try {
-      const { clock } = await this.store.read([], since === null ? null : since.s)
-      this.tagClock.apply(clock, since, sentAt)
+      await readClock(this.store, this.tagClock)
     } catch (error) {
       if (!(error instanceof CacheUnavailableError)) throw error
       this.onError(error)

@@ -163,9 +163,9 @@ export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
     rule: 'R19',
     edits: [
       edit(
-        NEAR,
-        `this.tagClock.apply(clock, since, sentAt)`,
-        `this.tagClock.apply(clock, since, this.tagClock.sending())`,
+        READER,
+        `return clock.apply(reply.clock, since, sentAt)`,
+        `return clock.apply(reply.clock, since, clock.sending())`,
       ),
     ],
     killer: [NEAR_RULES, 'of a hit that begins while a delta is under way wait for the next one'],
