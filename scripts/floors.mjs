@@ -41,6 +41,22 @@ const PLANTED = [
     code: `import { Module } from '@nestjs/common'\nexport { Module }`,
   },
   {
+    file: `${SRC}/cache/planted-shared-nest.ts`,
+    breaks: 'engine-without-nest',
+    code: `export * from '../nest/tokens.js'`,
+  },
+  {
+    file: `${SRC}/cache/planted-own-nest.ts`,
+    breaks: 'engine-without-nest',
+    code: `export * from './nest/cache-pattern.js'`,
+  },
+  {
+    file: `${SRC}/nest/planted.ts`,
+    breaks: 'floor-1-nest',
+    code: `export type { Topology } from '../redis/topology.js'`,
+  },
+  { file: `${SRC}/redis/planted-nest.ts`, breaks: 'floor-1-redis', code: `export * from '../nest/tokens.js'` },
+  {
     file: `${SRC}/cache/planted-redis.ts`,
     breaks: 'engine-without-redis',
     code: `export type { Topology } from '../redis/topology.js'`,

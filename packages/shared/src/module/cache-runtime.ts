@@ -4,7 +4,7 @@ import type { CacheStore } from '../cache/cache-store.js'
 import { RedisCacheService } from '../cache/cache.js'
 import { CachePresets } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
-import { DEFAULT_CONNECTION, getVextrusToken } from '../cache/nest/tokens.js'
+import { DEFAULT_CONNECTION, getVextrusToken } from '../nest/tokens.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import { MemoryCacheStore } from '../cache/stores/memory.js'
 import { Tenancy } from '../cache/tenancy.js'
@@ -93,8 +93,7 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
       return
     }
     const own = this.tokensOf(CacheRuntime, CachePresets, Tenancy, RedisConnection, RedisCacheService, CacheService)
-    const wantsCache =
-      this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own, this.name)
+    const wantsCache = this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own)
     const wantsConnection = injections.wants(this.tokensOf(RedisConnection), own)
     // A test that has replaced the cache wants no Redis, required or not.
     const required = this.required && (this.made !== undefined || wantsConnection)

@@ -1,7 +1,7 @@
 import type { InjectionToken } from '@nestjs/common'
 import { type DiscoveryService, ModuleRef, type ModulesContainer } from '@nestjs/core'
-import { connectionsOf } from '../cache/nest/method-cache.js'
-import { adopt } from '../cache/nest/module-of-instance.js'
+import { needsOf } from '../nest/decorated-method.js'
+import { adopt } from '../nest/module-of-instance.js'
 
 /**
  * Which of a connection's services the application asks for, read from the graph that Nest has just resolved.
@@ -21,14 +21,14 @@ export class Injections {
   }
 
   /**
-   * Whether something injects one of `tokens`, by constructor, property or factory, or, where `connection` is given, has decorated methods on it.
+   * Whether something injects one of `tokens`, by constructor, property or factory, or has a decorator that needs one of them.
    * `own` are the providers that don't count: the toolkit's.
    */
-  wants(tokens: ReadonlySet<InjectionToken>, own: ReadonlySet<InjectionToken>, connection?: string): boolean {
+  wants(tokens: ReadonlySet<InjectionToken>, own: ReadonlySet<InjectionToken>): boolean {
     return this.wrappers.some((wrapper) => {
       if (own.has(wrapper.token)) return false
       const prototype = prototypeOf(wrapper)
-      if (connection !== undefined && prototype !== undefined && connectionsOf(prototype).has(connection)) return true
+      if (prototype !== undefined && [...needsOf(prototype)].some((token) => tokens.has(token))) return true
       // Nest answers nothing for what has no dependencies, or was not resolved yet.
       const byConstructor = (wrapper.getCtorMetadata() ?? []) as readonly (Wrapper | undefined)[]
       const byProperty = (wrapper.getPropertiesMetadata() ?? []).map((property) => property.wrapper as Wrapper)

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common'
 import { RedisCacheService } from '../cache/cache.js'
-import { getVextrusToken } from '../cache/nest/tokens.js'
+import { getVextrusToken } from '../nest/tokens.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import type { Clock } from '../kernel/clock.js'
 import { CacheRuntime } from '../module/cache-runtime.js'

@@ -1,7 +1,7 @@
 import { Global, Module, type Provider, type Type } from '@nestjs/common'
 import { Test, type TestingModuleBuilder } from '@nestjs/testing'
 import { RedisCacheService } from '../../src/cache/cache.js'
-import { getVextrusToken } from '../../src/cache/nest/tokens.js'
+import { getVextrusToken } from '../../src/nest/tokens.js'
 import { Tenancy, type TenancyOptions } from '../../src/cache/tenancy.js'
 import { MemoryHub } from '../../src/kernel/memory-hub.js'
 import { MemoryCacheStore } from '../../src/cache/stores/memory.js'

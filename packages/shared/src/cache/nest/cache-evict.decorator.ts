@@ -7,11 +7,11 @@ import {
   isCallback,
   isConnection,
   isFlag,
-  isThrow,
   refuseBoth,
-} from './decorator-options.js'
+} from '../../nest/decorator-options.js'
 import { evictAfterwards } from './evict-afterwards.js'
 import { aroundMethod, type CachedCall } from './method-cache.js'
+import { isThrow } from './option-checks.js'
 
 /** What {@link CacheEvict} removes: keys, tags, a pattern, or everything. Every field also accepts undefined. Callbacks see the instance as `this`. */
 export interface CacheEvictOptions {

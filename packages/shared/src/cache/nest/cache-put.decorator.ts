@@ -1,22 +1,21 @@
 import type { Ttl } from '../../kernel/duration.js'
 import { ConfigurationError } from '../../kernel/errors.js'
-import type { CachePattern } from './cache-pattern.js'
 import {
   type ArgsCallback,
   type AsyncMethodDecorator,
   checkOptions,
   isCallback,
   isConnection,
-  isPreset,
   isTexts,
-  isThrow,
   isTtl,
   orCallback,
   refuseBoth,
   type ResultCallback,
-} from './decorator-options.js'
+} from '../../nest/decorator-options.js'
+import type { CachePattern } from './cache-pattern.js'
 import { evictAfterwards } from './evict-afterwards.js'
 import { aroundMethod } from './method-cache.js'
+import { isPreset, isThrow } from './option-checks.js'
 
 /** What {@link CachePut} stores. Every field also accepts undefined. Callbacks see the instance as `this`. */
 export interface CachePutOptions {

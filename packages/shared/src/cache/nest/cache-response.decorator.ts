@@ -1,8 +1,9 @@
 import type { Ttl } from '../../kernel/duration.js'
 import { ConfigurationError } from '../../kernel/errors.js'
-import { checkOptions, isConnection, isFlag, isTexts, isTtl, orCallback } from './decorator-options.js'
-import { rememberConnection } from './method-cache.js'
-import { DEFAULT_CONNECTION } from './tokens.js'
+import { rememberNeed } from '../../nest/decorated-method.js'
+import { checkOptions, isConnection, isFlag, isTexts, isTtl, orCallback } from '../../nest/decorator-options.js'
+import { DEFAULT_CONNECTION, getVextrusToken } from '../../nest/tokens.js'
+import { RedisCacheService } from '../cache.js'
 
 /** What separates two answers of one route: who asks, or a request header such as `'accept-language'`. */
 export type ResponseVariant = 'tenant' | 'user' | (string & {})
@@ -63,7 +64,8 @@ export function CacheResponse(options: CacheResponseOptions = {}): MethodDecorat
     if (typeof marked !== 'function' || (!isClass && typeof target === 'function')) {
       throw new ConfigurationError('@CacheResponse', 'stands on a controller, or on a route of one')
     }
-    rememberConnection(isClass ? (target as { prototype: object }).prototype : target, connection)
+    const prototype = isClass ? (target as { prototype: object }).prototype : target
+    rememberNeed(prototype, getVextrusToken(RedisCacheService, connection))
     Reflect.defineMetadata(PLAN, plan, marked)
   }
 }

@@ -8,16 +8,16 @@ import {
 } from '@nestjs/common'
 import { ModuleRef } from '@nestjs/core'
 import { from, lastValueFrom, type Observable } from 'rxjs'
+import { findProvider } from '../../nest/module-of-instance.js'
+import { getVextrusToken } from '../../nest/tokens.js'
 import type { RedisCacheService } from '../cache.js'
 import { Tenancy } from '../tenancy.js'
 import { type ResponsePlan, responsePlanOf } from './cache-response.decorator.js'
 import { HttpExchange, type HttpRequest, type HttpResponse, type StoredHeaders } from './http-exchange.js'
 import { ANY_TENANT, cacheOf } from './method-cache.js'
-import { findProvider } from './module-of-instance.js'
 import { shareableBody } from './response-body.js'
 import { CacheResponseIdentity, identityText } from './response-identity.js'
 import { headerNames, responseKey, type ResponseSubject, tenantSegment } from './response-key.js'
-import { getVextrusToken } from './tokens.js'
 
 /**
  * Answers `GET` – and `HEAD`, from what `GET` has stored – of routes marked with `@CacheResponse` from the cache, on Express and Fastify. One

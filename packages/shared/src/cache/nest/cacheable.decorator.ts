@@ -1,23 +1,22 @@
 import type { Ttl } from '../../kernel/duration.js'
 import { ConfigurationError } from '../../kernel/errors.js'
-import type { NearCallOption } from '../near-options.js'
-import type { CachePattern } from './cache-pattern.js'
 import {
   type ArgsCallback,
   type AsyncMethodDecorator,
   checkOptions,
   isCallback,
   isConnection,
-  isNearOption,
-  isPreset,
   isTexts,
   isTtl,
   orCallback,
   orFalse,
   refuseBoth,
   type ResultCallback,
-} from './decorator-options.js'
+} from '../../nest/decorator-options.js'
+import type { NearCallOption } from '../near-options.js'
+import type { CachePattern } from './cache-pattern.js'
 import { aroundMethod } from './method-cache.js'
+import { isNearOption, isPreset } from './option-checks.js'
 
 /** How {@link Cacheable} caches. Every field also accepts undefined. Callbacks see the instance as `this`. */
 export interface CacheableOptions {

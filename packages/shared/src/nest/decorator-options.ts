@@ -1,6 +1,5 @@
-import { type Ttl, ttlToMs } from '../../kernel/duration.js'
-import { ConfigurationError } from '../../kernel/errors.js'
-import { assertPattern } from './cache-pattern.js'
+import { type Ttl, ttlToMs } from '../kernel/duration.js'
+import { ConfigurationError } from '../kernel/errors.js'
 
 /**
  * A callback of a decorator: gets the method's arguments, and the instance as `this`.
@@ -26,7 +25,7 @@ export type AsyncMethodDecorator = <
 ) => void
 
 /** Refuses a value; `option` is its name in the error, such as `@Cacheable.ttl`. */
-type Check = (value: unknown, option: string) => void
+export type Check = (value: unknown, option: string) => void
 
 /** Refuses, at decoration, options that nobody knows and values that can't be used. Undefined is as good as absent. */
 export function checkOptions<Options extends object>(
@@ -63,22 +62,8 @@ export const isTtl: Check = (value, option) => {
   ttlToMs(value as Ttl, option)
 }
 
-/** With {@link orFalse}: what a call may say of L1. */
-export const isNearOption: Check = (value, option) => {
-  if (typeof value !== 'object' || value === null || Object.keys(value).some((name) => name !== 'ttl')) {
-    throw new ConfigurationError(option, "must be false, or { ttl: '10s' }")
-  }
-  isTtl((value as { ttl?: unknown }).ttl, `${option}.ttl`)
-}
-
-export const isPreset: Check = assertPattern
-
 export const isFlag: Check = (value, option) => {
   if (typeof value !== 'boolean') throw new ConfigurationError(option, 'must be true or false')
-}
-
-export const isThrow: Check = (value, option) => {
-  if (value !== 'throw') throw new ConfigurationError(option, "must be 'throw'; leave it out for the default")
 }
 
 export const isConnection: Check = (value, option) => {
