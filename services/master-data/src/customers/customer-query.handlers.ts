@@ -1,7 +1,7 @@
 import { NotFoundException } from '@nestjs/common'
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs'
 import { InjectRepository } from '@nestjs/typeorm'
-import { type Page, tenantTag } from '@vextrus/service-kit'
+import { type Page, pageFrom, tenantTag } from '@vextrus/service-kit'
 import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
 import { Cacheable } from '@vextrus/shared/utils'
 import { Repository } from 'typeorm'
@@ -37,18 +37,10 @@ export class ListCustomersHandler implements IQueryHandler<ListCustomers> {
     @InjectRepository(Customer) private readonly customers: Repository<Customer>,
   ) {}
 
-  execute({ tenantId, page: { page, pageSize } }: ListCustomers): Promise<Page<CustomerView>> {
+  execute({ tenantId, page }: ListCustomers): Promise<Page<CustomerView>> {
     return this.cache.getOrSet(
-      customerListKey(tenantId, page, pageSize),
-      async () => {
-        const [customers, total] = await this.customers.findAndCount({
-          where: { tenantId },
-          order: { name: 'ASC', id: 'ASC' },
-          skip: (page - 1) * pageSize,
-          take: pageSize,
-        })
-        return { items: customers.map(customerView), page, pageSize, total }
-      },
+      customerListKey(tenantId, page),
+      () => pageFrom(this.customers, page, { where: { tenantId }, order: { name: 'ASC', id: 'ASC' } }, customerView),
       { ttl: this.presets.getTTL(CachePattern.QUERY), tags: [tenantTag(tenantId), customerListsTag(tenantId)] },
     )
   }

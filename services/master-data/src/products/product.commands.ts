@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
-import { CacheWrites, DomainEvents, explained, lockedRow, type Tenant, tenantTag } from '@vextrus/service-kit'
+import {
+  CacheWrites,
+  DomainEvents,
+  explained,
+  lockedRow,
+  removedRow,
+  type Tenant,
+  tenantTag,
+} from '@vextrus/service-kit'
 import { RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import {
@@ -74,14 +82,9 @@ export class ProductCommands {
 
   /** Deletes the row and evicts it. @throws NotFoundException */
   async delete(tenantId: string, id: number): Promise<void> {
-    const remove = () =>
-      this.dataSource.transaction(async (transaction) => {
-        const row = await lockedRow(transaction, Product, { tenantId, id }, `Product ${id}`)
-        await transaction.delete(Product, { tenantId, id })
-        return { categoryId: row.categoryId, supplierId: row.supplierId }
-      })
-    const place = await this.cacheWrites.around({ keys: entriesOf(tenantId, id) }, remove)
-    await this.events.publish(new ProductChanged(tenantId, id, [place]))
+    const remove = () => removedRow(this.dataSource, Product, { tenantId, id }, `Product ${id}`)
+    const { categoryId, supplierId } = await this.cacheWrites.around({ keys: entriesOf(tenantId, id) }, remove)
+    await this.events.publish(new ProductChanged(tenantId, id, [{ categoryId, supplierId }]))
   }
 
   /**

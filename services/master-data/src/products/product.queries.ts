@@ -1,6 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectRepository } from '@nestjs/typeorm'
-import { type Page } from '@vextrus/service-kit'
+import { type Page, type PageFind, pageFrom } from '@vextrus/service-kit'
 import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
 import { ILike, In, Repository } from 'typeorm'
 import {
@@ -117,17 +117,10 @@ export class ProductQueries {
     return productView(product)
   }
 
-  private async page(
-    where: Parameters<Repository<Product>['findAndCountBy']>[0],
-    { page, pageSize }: { page: number; pageSize: number },
+  private page(
+    where: PageFind<Product>['where'],
+    query: { readonly page: number; readonly pageSize: number },
   ): Promise<Page<ProductView>> {
-    const [products, total] = await this.products.findAndCount({
-      where,
-      // The id makes the order total: no product stands on two pages.
-      order: { name: 'ASC', id: 'ASC' },
-      skip: (page - 1) * pageSize,
-      take: pageSize,
-    })
-    return { items: products.map(productView), page, pageSize, total }
+    return pageFrom(this.products, query, { where, order: { name: 'ASC', id: 'ASC' } }, productView)
   }
 }

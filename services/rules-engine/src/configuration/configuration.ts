@@ -1,6 +1,15 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common'
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm'
-import { CacheWrites, explained, lockedRow, type Page, type PageQuery, tenantTag } from '@vextrus/service-kit'
+import {
+  CacheWrites,
+  explained,
+  lockedRow,
+  type Page,
+  pageFrom,
+  type PageQuery,
+  removedRow,
+  tenantTag,
+} from '@vextrus/service-kit'
 import { Cacheable, CachePattern } from '@vextrus/shared/cache'
 import { DataSource, Repository } from 'typeorm'
 import { Setting } from './setting.entity.js'
@@ -31,14 +40,8 @@ export class Configuration {
   }
 
   /** A page by key, from the database. */
-  async list(tenantId: string, { page, pageSize }: PageQuery): Promise<Page<SettingView>> {
-    const [settings, total] = await this.settings.findAndCount({
-      where: { tenantId },
-      order: { key: 'ASC' },
-      skip: (page - 1) * pageSize,
-      take: pageSize,
-    })
-    return { items: settings.map(settingView), page, pageSize, total }
+  list(tenantId: string, page: PageQuery): Promise<Page<SettingView>> {
+    return pageFrom(this.settings, page, { where: { tenantId }, order: { key: 'ASC' } }, settingView)
   }
 
   /**
@@ -63,10 +66,7 @@ export class Configuration {
   /** @throws NotFoundException @throws ConflictException it has another version than the one that was named */
   async delete(tenantId: string, key: string, version: number | undefined): Promise<void> {
     await this.cacheWrites.around({ keys: [configKey(tenantId, key)] }, () =>
-      this.dataSource.transaction(async (transaction) => {
-        await lockedRow(transaction, Setting, { tenantId, key }, `Configuration ${key}`, version)
-        await transaction.delete(Setting, { tenantId, key })
-      }),
+      removedRow(this.dataSource, Setting, { tenantId, key }, `Configuration ${key}`, version),
     )
   }
 

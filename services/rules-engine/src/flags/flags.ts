@@ -1,6 +1,15 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectDataSource, InjectRepository } from '@nestjs/typeorm'
-import { CacheWrites, explained, lockedRow, type Page, type PageQuery, tenantTag } from '@vextrus/service-kit'
+import {
+  CacheWrites,
+  explained,
+  lockedRow,
+  type Page,
+  pageFrom,
+  type PageQuery,
+  removedRow,
+  tenantTag,
+} from '@vextrus/service-kit'
 import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource, Repository } from 'typeorm'
 import { Flag } from './flag.entity.js'
@@ -39,14 +48,8 @@ export class Flags {
   }
 
   /** A page by key, from the database. */
-  async list(tenantId: string, { page, pageSize }: PageQuery): Promise<Page<FlagView>> {
-    const [flags, total] = await this.flags.findAndCount({
-      where: { tenantId },
-      order: { key: 'ASC' },
-      skip: (page - 1) * pageSize,
-      take: pageSize,
-    })
-    return { items: flags.map(flagView), page, pageSize, total }
+  list(tenantId: string, page: PageQuery): Promise<Page<FlagView>> {
+    return pageFrom(this.flags, page, { where: { tenantId }, order: { key: 'ASC' } }, flagView)
   }
 
   /** @throws ConflictException the key is taken */
@@ -71,10 +74,7 @@ export class Flags {
   /** @throws NotFoundException @throws ConflictException the flag has another version than the one that was named */
   async delete(tenantId: string, key: string, version: number | undefined): Promise<void> {
     await this.changing(tenantId, key, () =>
-      this.dataSource.transaction(async (transaction) => {
-        await lockedRow(transaction, Flag, { tenantId, key }, `Flag ${key}`, version)
-        await transaction.delete(Flag, { tenantId, key })
-      }),
+      removedRow(this.dataSource, Flag, { tenantId, key }, `Flag ${key}`, version),
     )
   }
 

@@ -1,6 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
-import { CacheWrites, DomainEvents, explained, lockedRow } from '@vextrus/service-kit'
+import { CacheWrites, DomainEvents, explained, lockedRow, removedRow } from '@vextrus/service-kit'
 import { DataSource, Not } from 'typeorm'
 import { ruleSetKey, ruleSetsTag } from './rule.cache.js'
 import { Rule } from './rule.entity.js'
@@ -42,10 +42,7 @@ export class RuleCommands {
   /** @throws NotFoundException @throws ConflictException the rule has another version than the one that was named */
   async delete(tenantId: string, id: number, version: number | undefined): Promise<void> {
     await this.changing(tenantId, await this.subjectOf(tenantId, id), () =>
-      this.dataSource.transaction(async (transaction) => {
-        await lockedRow(transaction, Rule, { tenantId, id }, `Rule ${id}`, version)
-        await transaction.delete(Rule, { tenantId, id })
-      }),
+      removedRow(this.dataSource, Rule, { tenantId, id }, `Rule ${id}`, version),
     )
   }
 

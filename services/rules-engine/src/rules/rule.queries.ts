@@ -1,6 +1,6 @@
 import { Injectable, NotFoundException } from '@nestjs/common'
 import { InjectRepository } from '@nestjs/typeorm'
-import { type Page, tenantTag } from '@vextrus/service-kit'
+import { type Page, pageFrom, tenantTag } from '@vextrus/service-kit'
 import { CachePattern, CacheService, RedisCacheService } from '@vextrus/shared/cache'
 import { Repository } from 'typeorm'
 import { ruleListKey, ruleListsTag } from './rule.cache.js'
@@ -25,18 +25,11 @@ export class RuleQueries {
 
   /** A page of rules by subject and priority: a query result, for a minute, or until a rule of the tenant changes. */
   list(tenantId: string, query: RuleListQuery): Promise<Page<RuleView>> {
-    const { subject, page, pageSize } = query
+    const { subject } = query
+    const where = { tenantId, ...(subject === undefined ? {} : { subject }) }
     return this.cache.getOrSet(
       ruleListKey(tenantId, query),
-      async () => {
-        const [rules, total] = await this.rules.findAndCount({
-          where: { tenantId, ...(subject === undefined ? {} : { subject }) },
-          order: { subject: 'ASC', priority: 'DESC', id: 'ASC' },
-          skip: (page - 1) * pageSize,
-          take: pageSize,
-        })
-        return { items: rules.map(ruleView), page, pageSize, total }
-      },
+      () => pageFrom(this.rules, query, { where, order: { subject: 'ASC', priority: 'DESC', id: 'ASC' } }, ruleView),
       { ttl: this.presets.getTTL(CachePattern.QUERY), tags: [tenantTag(tenantId), ruleListsTag(tenantId)] },
     )
   }

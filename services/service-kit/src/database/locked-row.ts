@@ -1,5 +1,5 @@
 import { ConflictException, NotFoundException } from '@nestjs/common'
-import type { EntityManager, EntityTarget, FindOptionsWhere } from 'typeorm'
+import type { DataSource, EntityManager, EntityTarget, FindOptionsWhere } from 'typeorm'
 
 /** A row that counts its changes. */
 export interface Versioned {
@@ -27,4 +27,22 @@ export async function lockedRow<T extends Versioned>(
     )
   }
   return row
+}
+
+/**
+ * Removes a row of the version that the client has seen, in a transaction of its own; undefined: of any. Answers the row as it was.
+ * @throws NotFoundException @throws ConflictException as {@link lockedRow}
+ */
+export function removedRow<T extends Versioned>(
+  dataSource: DataSource,
+  entity: EntityTarget<T>,
+  where: FindOptionsWhere<T>,
+  what: string,
+  version?: number,
+): Promise<T> {
+  return dataSource.transaction(async (transaction) => {
+    const row = await lockedRow(transaction, entity, where, what, version)
+    await transaction.delete(entity, where)
+    return row
+  })
 }
