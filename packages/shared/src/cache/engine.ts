@@ -2,6 +2,7 @@ import { ConcurrencyLimit } from '../kernel/concurrency.js'
 import { ValueCodec } from '../kernel/codec/value-codec.js'
 import { keyGroup } from '../kernel/key.js'
 import type { CacheStore, StandingHold, StoredEntry } from './cache-store.js'
+import { isRefreshDue } from './early-refresh.js'
 import { EntryReader, type Found } from './entry-reader.js'
 import { EntryWriter } from './entry-writer.js'
 import { CacheUnavailableError } from './errors.js'
@@ -17,7 +18,7 @@ import {
   type ResolvedCacheOptions,
   resolveCacheOptions,
 } from './options.js'
-import { isRefreshDue, ReadThrough } from './read-through.js'
+import { ReadThrough } from './read-through.js'
 import { Reads } from './reads.js'
 import { ReplayingStore } from './replaying-store.js'
 import { SensitiveData } from './sensitive.js'

@@ -1,5 +1,6 @@
 import { canFreeze, type CopyPlan, copyBy, deepFreeze, survey } from '../kernel/deep-copy.js'
 import type { StoredEntry } from './cache-store.js'
+import { FARTHEST_REFRESH } from './early-refresh.js'
 import type { NearValuesMode } from './near-options.js'
 import { Counts } from './statistics.js'
 
@@ -91,8 +92,6 @@ export class NearEntry implements StoredEntry {
   }
 }
 
-/** The logarithm of a double's smallest share is above −37: sooner than that many load times before its end nothing is refreshed (R15). */
-const FARTHEST_REFRESH = 37
 /** Of the header, the map and the object. */
 const OVERHEAD_BYTES = 500
 const BYTES_A_CHARACTER = 2

@@ -2,6 +2,7 @@ import type { RandomSource } from '../kernel/random.js'
 import { ttlToMs } from '../kernel/duration.js'
 import type { StoredEntry } from './cache-store.js'
 import { type Caller, LEFT } from './caller.js'
+import { isRefreshDue } from './early-refresh.js'
 import type { Found } from './entry-reader.js'
 import type { LoadContext, LoadPlan, PlanContext, Storing } from './load-plan.js'
 import type { LoadStop } from './load-stop.js'
@@ -132,22 +133,6 @@ export class ReadThrough {
     const ttlMs = Math.max(1, Math.round(ms * (1 - this.options.jitter * this.random.float())))
     return { ttlMs, tags: context.tags.length === 0 ? own : joinedTags(own, context.tags) }
   }
-}
-
-/**
- * Stale, or by chance a little sooner, the likelier the nearer the end and the longer its load: so that the first of many callers loads
- * before all of them miss. XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015, β = 1.
- */
-export function isRefreshDue(
-  { softAt, deltaMs }: StoredEntry,
-  nowMs: number,
-  early: boolean,
-  random: RandomSource,
-): boolean {
-  if (nowMs >= softAt) return true
-  // The logarithm of a double's smallest share is above −37: most hits need neither it nor chance.
-  if (!early || nowMs + 37 * deltaMs < softAt) return false
-  return deltaMs > 0 && nowMs - deltaMs * Math.log(1 - random.float()) >= softAt
 }
 
 class LoadSettings implements PlanContext {

@@ -222,28 +222,28 @@ end`,
   {
     name: 'stale served until it has gone, and never refreshed',
     rule: 'R15',
-    edits: [edit('cache/read-through.ts', `if (nowMs >= softAt) return true`, `if (nowMs >= softAt) return false`)],
+    edits: [edit('cache/early-refresh.ts', `if (nowMs >= softAt) return true`, `if (nowMs >= softAt) return false`)],
     killer: [STALE_RULES, 'is served at once, and loaded anew by one process alone'],
   },
   {
     name: 'refreshed early never',
     rule: 'R15',
-    edits: [edit('cache/read-through.ts', `return deltaMs > 0 && `, `return false && `)],
+    edits: [edit('cache/early-refresh.ts', `return deltaMs > 0 && `, `return false && `)],
     killer: [STALE_RULES, 'is the likelier the nearer the end'],
   },
   {
     name: 'refreshed early always',
     rule: 'R15',
     edits: [
-      edit('cache/read-through.ts', ` || nowMs + 37 * deltaMs < softAt) return false`, `) return false`),
-      edit('cache/read-through.ts', `return deltaMs > 0 && `, `return true || `),
+      edit('cache/early-refresh.ts', ` || nowMs + FARTHEST_REFRESH * deltaMs < softAt) return false`, `) return false`),
+      edit('cache/early-refresh.ts', `return deltaMs > 0 && `, `return true || `),
     ],
     killer: [STALE_RULES, 'is the likelier the nearer the end'],
   },
   {
     name: 'refreshed early although that is off',
     rule: 'R15',
-    edits: [edit('cache/read-through.ts', `!early || `, ``)],
+    edits: [edit('cache/early-refresh.ts', `!early || `, ``)],
     killer: [STALE_RULES, 'may be turned off'],
   },
   {
