@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canFreeze, copyBy, copyPlan, deepFreeze } from './deep-copy.js'
+import { canFreeze, copyBy, deepFreeze, survey } from './deep-copy.js'
 
 /** A copy, of what can be copied. */
 function copyOf<T>(value: T): T {
-  const plan = copyPlan(value)
+  const { plan } = survey(value)
   if (plan === null) throw new Error('there is no plan for it')
   return copyBy(plan, value) as T
 }
@@ -151,10 +151,10 @@ describe('a copy', () => {
     const nested = (depth: number): unknown => (depth === 0 ? 1 : { below: nested(depth - 1) })
     const deep = nested(500)
     expect(copyOf(deep)).toStrictEqual(deep)
-    expect(copyPlan(nested(501))).toBeNull()
+    expect(survey(nested(501)).plan).toBeNull()
     let list: unknown = 0
     for (let i = 0; i < 100_000; i++) list = [list]
-    expect(copyPlan(list)).toBeNull()
+    expect(survey(list).plan).toBeNull()
   })
 })
 
@@ -195,8 +195,8 @@ describe('no copy is made', () => {
     ['a boxed string', Object('text')],
     ['a promise', Promise.resolve()],
   ])('of %s', (_, value) => {
-    expect(copyPlan(value)).toBeNull()
-    expect(copyPlan({ list: [1, { value }] })).toBeNull()
+    expect(survey(value).plan).toBeNull()
+    expect(survey({ list: [1, { value }] }).plan).toBeNull()
   })
 })
 
@@ -243,7 +243,7 @@ describe('a value that is frozen in depth', () => {
 })
 
 describe('freezing is enough', () => {
-  const enough = (value: unknown): boolean => canFreeze(copyPlan(value)!)
+  const enough = (value: unknown): boolean => canFreeze(survey(value).plan!)
 
   it('for plain data', () => {
     for (const value of ['text', 5, null, {}, [], { a: [{ b: [1, { c: 2 }] }, 'x'] }, [[{ a: 1 }], [{ a: 2 }]]])

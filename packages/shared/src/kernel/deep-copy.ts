@@ -22,15 +22,12 @@ interface Part<Place> {
 const AS_IT_IS = { kind: 'as-it-is' } as const
 
 /**
- * The plan for a value; null: a copy would not be the same. It holds something that is neither plain data nor a Date, Map, Set, Buffer or
+ * The plan for a value, and about what the value weighs in memory, bytes; without a plan, as far as it was looked at.
+ *
+ * The plan is null where a copy would not be the same: the value holds something that is neither plain data nor a Date, Map, Set, Buffer or
  * Uint8Array; a field that is no plain one (a getter, a symbol's, a hidden one); an array with gaps or fields of its own; or one object in two
  * places, itself among them.
  */
-export function copyPlan(value: unknown): CopyPlan | null {
-  return survey(value).plan
-}
-
-/** The plan for a value, and about what the value weighs in memory, bytes; without a plan, as far as it was looked at. */
 export function survey(value: unknown): { readonly plan: CopyPlan | null; readonly bytes: number } {
   const seen: Seen = { objects: new Set(), bytes: 0 }
   return { plan: planOf(value, 0, seen), bytes: seen.bytes }
