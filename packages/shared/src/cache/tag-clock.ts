@@ -119,7 +119,7 @@ export class TagClock {
     if (entry.tags.length === 0) return 'valid'
     const { held } = this
     // Not gone for good: held entries are misses while the hold stands.
-    if (held !== null && held.tags.size > 0 && entry.tags.some((tag) => held.tags.has(tag))) return 'unknown'
+    if (held !== null && isAnyHeld(held, entry.tags)) return 'unknown'
     return this.judgeMarks(entry)
   }
 
@@ -214,7 +214,11 @@ export function heldBy(holds: readonly StandingHold[]): Held | null {
 }
 
 export function isHeld(held: Held, key: string, tags: readonly string[]): boolean {
-  return held.keys.has(key) || (held.tags.size > 0 && tags.some((tag) => held.tags.has(tag)))
+  return held.keys.has(key) || isAnyHeld(held, tags)
+}
+
+function isAnyHeld(held: Held, tags: readonly string[]): boolean {
+  return held.tags.size > 0 && tags.some((tag) => held.tags.has(tag))
 }
 
 /** R5's tag half by one reading of exactly these marks (R4): both the generation and the floor are that reply's. */

@@ -18,7 +18,7 @@ export const HOLD_MUTANTS: readonly Mutant[] = [
   {
     name: 'hold on a tag not judged',
     rule: 'R13',
-    edits: [edit('cache/tag-clock.ts', ` || (held.tags.size > 0 && tags.some((tag) => held.tags.has(tag)))`, ``)],
+    edits: [edit('cache/tag-clock.ts', ` || isAnyHeld(held, tags)`, ``)],
     killer: [HOLD_RULES, 'makes a miss of what is written under it'],
   },
   {

@@ -193,13 +193,7 @@ export const NEAR_CACHE_MUTANTS: readonly Mutant[] = [
   {
     name: 'holds do not count for L1',
     rule: 'R19',
-    edits: [
-      edit(
-        CLOCK,
-        `if (held !== null && held.tags.size > 0 && entry.tags.some((tag) => held.tags.has(tag))) return 'unknown'`,
-        ``,
-      ),
-    ],
+    edits: [edit(CLOCK, `if (held !== null && isAnyHeld(held, entry.tags)) return 'unknown'`, ``)],
     killer: [NEAR_RULES, 'under a hold are no hit while it stands'],
   },
   {
