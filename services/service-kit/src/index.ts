@@ -17,7 +17,19 @@ export { type PageFind, pageFrom } from './database/page-from.js'
 export { checksum, prepareDatabase } from './database/prepare-database.js'
 export { QueryLog } from './database/query-log.js'
 export { type Answer, Client } from './http/client.js'
-export { amount, idField, idParam, label, type Page, pageOf, type PageQuery, pageQuery } from './http/input.js'
+export {
+  amount,
+  idField,
+  idParam,
+  label,
+  type Page,
+  pageOf,
+  type PageQuery,
+  pageQuery,
+  slug,
+  versionField,
+  versionQuery,
+} from './http/input.js'
 export { ApiProblems } from './http/problems.decorator.js'
 export { CachedRead } from './http/x-cache.js'
 export { percentile } from './measure/percentile.js'

@@ -1,6 +1,6 @@
-import { pageOf } from '@vextrus/service-kit'
+import { pageOf, slug, versionField } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { slug, versionField, within } from '../http/json.js'
+import { within } from '../http/json.js'
 import type { Setting } from './setting.entity.js'
 
 /** Input and output of the configuration endpoints: checked at run time, and the source of the OpenAPI document. */

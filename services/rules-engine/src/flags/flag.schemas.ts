@@ -1,6 +1,5 @@
-import { label, pageOf } from '@vextrus/service-kit'
+import { label, pageOf, slug, versionField } from '@vextrus/service-kit'
 import { z } from 'zod'
-import { slug, versionField } from '../http/json.js'
 import type { Flag } from './flag.entity.js'
 
 /** Input and output of the flag endpoints: checked at run time, and the source of the OpenAPI document. */

@@ -9,9 +9,9 @@ import {
   pageQuery,
   type Tenant,
   TenantScoped,
+  versionQuery,
 } from '@vextrus/service-kit'
 import type { z } from 'zod'
-import { versionQuery } from '../http/json.js'
 import {
   type FlagChanges,
   flagChanges,

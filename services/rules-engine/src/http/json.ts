@@ -27,18 +27,3 @@ function isDeeperThan(value: unknown, depth: number): boolean {
   }
   return false
 }
-
-/** A name in an address and a cache key: `invoice.approval`. */
-export const slug = (example: string) =>
-  z
-    .string()
-    .max(100)
-    .regex(
-      /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/,
-      'must be lower-case words with dots, dashes or underscores between them',
-    )
-    .meta({ example })
-
-/** The version that a change was made from; another one in the database is a conflict. */
-export const versionField = z.number().int().min(1)
-export const versionQuery = z.object({ version: z.coerce.number<string>().int().min(1).optional() })

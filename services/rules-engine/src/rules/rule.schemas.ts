@@ -1,7 +1,7 @@
-import { idField, label, pageOf, pageQuery } from '@vextrus/service-kit'
+import { idField, label, pageOf, pageQuery, slug, versionField } from '@vextrus/service-kit'
 import { z } from 'zod'
 import { conditionField } from '../conditions/condition.schema.js'
-import { slug, versionField, within } from '../http/json.js'
+import { within } from '../http/json.js'
 import type { Rule } from './rule.entity.js'
 
 /** Input and output of the rule endpoints: checked at run time, and the source of the OpenAPI document. */

@@ -8,9 +8,9 @@ import {
   type Page,
   type Tenant,
   TenantScoped,
+  versionQuery,
 } from '@vextrus/service-kit'
 import type { z } from 'zod'
-import { versionQuery } from '../http/json.js'
 import { RuleCommands } from './rule.commands.js'
 import { RuleQueries } from './rule.queries.js'
 import {

@@ -23,6 +23,21 @@ export const label = (max: number) =>
     .max(max)
     .regex(/^\P{Cc}*$/u, 'must not contain control characters')
 
+/** A name in an address and a cache key: `invoice.approval`. */
+export const slug = (example: string) =>
+  z
+    .string()
+    .max(100)
+    .regex(
+      /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/,
+      'must be lower-case words with dots, dashes or underscores between them',
+    )
+    .meta({ example })
+
+/** The version that a change was made from; another one in the database is a conflict. */
+export const versionField = z.number().int().min(1)
+export const versionQuery = z.object({ version: z.coerce.number<string>().int().min(1).optional() })
+
 /** Both are bounded: no request reads more than 100 rows, or skips more than 100,000. */
 export const pageQuery = z.object({
   page: z.coerce.number<string>().int().min(1).max(1_000).default(1),
