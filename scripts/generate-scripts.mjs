@@ -1,4 +1,5 @@
 // Writes packages/shared/src/redis/scripts.gen.ts from every packages/shared/src/<capability>/lua/<verb>.lua: tsc copies no .lua files.
+// A line `-- include <file>` of a script stands for `lua/include/<file>` of its folder: Redis has no modules.
 // `--check` writes nothing and exits with 1 when the file on disk is not what would be written.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -27,9 +28,14 @@ function luaFiles() {
       return files.sort().map((file) => ({
         name: camelCase(`${capability}-${file.slice(0, -'.lua'.length)}`),
         path: `${capability}/lua/${file}`,
-        lua: withoutComments(readFileSync(join(folder, file), 'utf8')),
+        lua: withoutComments(withIncludes(folder, file)),
       }))
     })
+}
+
+function withIncludes(folder, file) {
+  const text = readFileSync(join(folder, file), 'utf8')
+  return text.replace(/^-- include (\S+)$/gm, (_, included) => readFileSync(join(folder, 'include', included), 'utf8'))
 }
 
 function render(scripts) {

@@ -12,8 +12,10 @@ import { hashTagOf, labelOf, slotOf } from './slot.js'
  * | `vextrus@tags`                  | the tag clock                                          |
  * | `vextrus@tags:clear`            | the mark that tells every process of a `clear()`       |
  * | `vextrus@tags:published`        | tells that somebody hears of writes by messages alone  |
+ * | `vextrus@lock:{<name>}:<part>`  | the parts of a lock, all in one slot                   |
  *
- * and one channel, `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23).
+ * and channels: `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23), and
+ * `vextrus@lock:wake:<process>`, on which a process is told of locks that it waits for.
  *
  * All begin with the word of the prefix, so that one ACL rule covers them; no key of one line can be a key of another.
  */
@@ -31,8 +33,12 @@ export class Keyspace {
   /** What a tracking session must follow to see every change of the cache; none is the beginning of another, as BCAST demands. */
   readonly trackedPrefixes: readonly string[]
 
+  /** The beginning of the channels on which a process is told of its locks. */
+  readonly lockWakes: string
+
   private readonly leases: string
   private readonly wakes: string
+  private readonly locks: string
 
   /**
    * @param keyPrefix one word of letters, digits, `_`, `.` and `-`; the final `:` is added when missing
@@ -53,6 +59,8 @@ export class Keyspace {
     this.changes = `${word}@changes`
     this.leases = `${word}@lease:{`
     this.wakes = `${word}@wake:{`
+    this.locks = `${word}@lock:{`
+    this.lockWakes = `${word}@lock:wake:`
     this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`]
   }
 
@@ -66,6 +74,17 @@ export class Keyspace {
 
   wake(key: string): string {
     return `${this.wakes}${this.slotTag(key)}}:${key}`
+  }
+
+  /**
+   * The Redis key of one part of a lock. All parts of one name are in one slot; the name stands in the hash tag, and behind the part where it
+   * can't: a `}` would end the tag.
+   * @param part letters and `-`
+   */
+  lock(name: string, part: string): string {
+    return name.includes('}')
+      ? `${this.locks}${labelOf(slotOf(name))}}:${part}:${name}`
+      : `${this.locks}${name}}:${part}`
   }
 
   /** The caller's key of an entry; undefined for any other key of Redis. */

@@ -241,4 +241,168 @@ local head = string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + A
 redis.call('SET', KEYS[1], head .. string.sub(entry, tail), 'PX', ARGV[5])
 return 1`,
   },
+  /** lock/lua/acquire.lua */
+  lockAcquire: {
+    name: 'lockAcquire',
+    sha: 'ff284d8110379779f3eb8c5c3f88adb3b7f4ff2a',
+    lua: `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local function forget(waiter)
+  redis.call('ZREM', KEYS[2], waiter)
+  redis.call('HDEL', KEYS[3], waiter)
+end
+local function first()
+  while true do
+    local waiter = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+    if not waiter then
+      return nil
+    end
+    local alive, mode = string.match(redis.call('HGET', KEYS[3], waiter) or '', '^(%d+) (%w+)$')
+    if alive and tonumber(alive) > now then
+      return waiter, mode, tonumber(alive)
+    end
+    forget(waiter)
+  end
+end
+local function admits(mode)
+  local holders = redis.call('ZCARD', KEYS[1])
+  if holders == 0 then
+    return true
+  end
+  if mode == 'x' or holders >= tonumber(mode) then
+    return false
+  end
+  return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
+end
+local function wake(channels, lock)
+  local waiter, mode = first()
+  if waiter and admits(mode) then
+    redis.call('PUBLISH', channels .. waiter, lock)
+  end
+end
+if (tonumber(ARGV[6]) > 0 and now > tonumber(ARGV[6])) or redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then
+  return { -1, '', 0, 0 }
+end
+local micros = time[1] * 1000000 + time[2]
+local function keep(key, ms)
+  if redis.call('PTTL', key) < ms then
+    redis.call('PEXPIRE', key, ms)
+  end
+end
+local function place(waiter, mode)
+  local alive = tonumber(ARGV[5])
+  if not redis.call('ZSCORE', KEYS[2], waiter) then
+    local last = tonumber(redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or 0)
+    redis.call('ZADD', KEYS[2], string.format('%.0f', math.max(micros, last + 1)), waiter)
+  end
+  redis.call('HSET', KEYS[3], waiter, string.format('%.0f ', now + alive) .. mode)
+  keep(KEYS[2], 2 * alive)
+  keep(KEYS[3], 2 * alive)
+end
+local given = 0
+if ARGV[10] ~= '' then
+  given = redis.call('ZREM', KEYS[1], ARGV[10])
+end
+local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local waiter, mode, alive = nil, nil, nil
+if not held then
+  waiter, mode, alive = first()
+end
+if held or ((not waiter or waiter == ARGV[2] or ARGV[11] == '1') and admits(ARGV[3])) then
+  redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[4]), ARGV[1])
+  keep(KEYS[1], tonumber(ARGV[4]))
+  local fence = string.format('%.0f', math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1))
+  redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])
+  forget(ARGV[2])
+  if ARGV[12] ~= '' then
+    place(ARGV[2], ARGV[12])
+  end
+  if ARGV[3] ~= 'x' then
+    wake(ARGV[8], ARGV[9])
+  end
+  return { 1, fence, 0, given }
+end
+if tonumber(ARGV[5]) > 0 then
+  place(ARGV[2], ARGV[3])
+end
+if given == 1 then
+  wake(ARGV[8], ARGV[9])
+end
+local ends = tonumber(redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or now)
+if waiter and waiter ~= ARGV[2] then
+  ends = alive
+end
+return { 0, '', math.max(1, ends - now + 1), given }`,
+  },
+  /** lock/lua/extend.lua */
+  lockExtend: {
+    name: 'lockExtend',
+    sha: '0270171b59e55b75ac3ccdf209e8e7ca27b1cc81',
+    lua: `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not ends or tonumber(ends) <= now then
+  return 0
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 1`,
+  },
+  /** lock/lua/release.lua */
+  lockRelease: {
+    name: 'lockRelease',
+    sha: '0a787ae0d44b44f9f33be67bbd396deb9f277ec9',
+    lua: `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local function forget(waiter)
+  redis.call('ZREM', KEYS[2], waiter)
+  redis.call('HDEL', KEYS[3], waiter)
+end
+local function first()
+  while true do
+    local waiter = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
+    if not waiter then
+      return nil
+    end
+    local alive, mode = string.match(redis.call('HGET', KEYS[3], waiter) or '', '^(%d+) (%w+)$')
+    if alive and tonumber(alive) > now then
+      return waiter, mode, tonumber(alive)
+    end
+    forget(waiter)
+  end
+end
+local function admits(mode)
+  local holders = redis.call('ZCARD', KEYS[1])
+  if holders == 0 then
+    return true
+  end
+  if mode == 'x' or holders >= tonumber(mode) then
+    return false
+  end
+  return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
+end
+local function wake(channels, lock)
+  local waiter, mode = first()
+  if waiter and admits(mode) then
+    redis.call('PUBLISH', channels .. waiter, lock)
+  end
+end
+local given = 0
+if ARGV[1] ~= '' then
+  given = redis.call('ZREM', KEYS[1], ARGV[1])
+end
+if ARGV[2] ~= '' then
+  forget(ARGV[2])
+end
+if tonumber(ARGV[3]) > 0 then
+  redis.call('SADD', KEYS[4], ARGV[1])
+  redis.call('PEXPIRE', KEYS[4], ARGV[3])
+end
+wake(ARGV[4], ARGV[5])
+return given`,
+  },
 } satisfies Record<string, Script>

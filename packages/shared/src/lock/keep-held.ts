@@ -1,0 +1,35 @@
+import type { Timer } from '../kernel/clock.js'
+import { LockLostError, LockUnavailableError } from './errors.js'
+import type { HeldLock } from './held-lock.js'
+
+/**
+ * Extends a lock at each third of its time, until it is lost or the way to stop is called. An extension that the store did not answer is tried
+ * again sooner; that the time is over is the lock's own to know.
+ */
+export function keepHeld(lock: HeldLock): () => void {
+  const { clock, ttlMs } = lock
+  let timer: Timer
+  let stopped = false
+
+  const extend = async (): Promise<void> => {
+    let pauseMs = ttlMs / 3
+    try {
+      await lock.extend(ttlMs)
+    } catch (error) {
+      if (error instanceof LockLostError) return
+      if (!(error instanceof LockUnavailableError)) throw error
+      pauseMs = ttlMs / 12
+    }
+    if (!stopped) schedule(pauseMs)
+  }
+  const schedule = (ms: number): void => {
+    timer = clock.timer(ms, () => void extend())
+  }
+  // The time counts from when the lock was asked for.
+  schedule(Math.max(0, lock.leftMs - (2 * ttlMs) / 3))
+
+  return () => {
+    stopped = true
+    timer.cancel()
+  }
+}

@@ -1,0 +1,250 @@
+import { Backoff } from '../kernel/backoff.js'
+import { type Clock, systemClock } from '../kernel/clock.js'
+import { assertKey } from '../kernel/key.js'
+import { type RandomSource, systemRandom } from '../kernel/random.js'
+import { LockLostError, LockTimeoutError, LockUnavailableError } from './errors.js'
+import { lockAcquired, lockReleased } from './events.js'
+import { type Grant, HeldLock, type Lock, type LockKeeper, type ReleaseOutcome } from './held-lock.js'
+import { keepHeld } from './keep-held.js'
+import { type LineEnvironment, LockLine } from './lock-line.js'
+import type { Holder, LockKind, LockMode, LockName, LockStore } from './lock-store.js'
+import {
+  type LockCallOptions,
+  type LockOptions,
+  resolveCall,
+  type ResolvedLockOptions,
+  resolveLockOptions,
+} from './options.js'
+
+/** What a {@link LockEngine} takes from its surroundings. */
+export interface LockSurroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  /** Refuses keys beyond what is no key at all, such as one without its tenant. */
+  readonly checkKey?: ((key: string) => void) | undefined
+}
+
+/** How long locks that are held get to be given back at shutdown, ms. */
+const LAST_WORK_MS = 1_000
+/** Between attempts to give back what the store did not answer for. */
+const GIVE_UP = { baseMs: 50, capMs: 1_000 }
+/** Between attempts to hear of wake-ups. */
+const LISTEN = { baseMs: 200, capMs: 5_000 }
+
+/**
+ * All locks of one process on one store: what `RedisLockService`, `RedisSemaphore` and `RedisReadWriteLock` share. Each lock that somebody waits
+ * for has a {@link LockLine}; each that somebody holds is a {@link HeldLock}.
+ */
+export class LockEngine implements LockKeeper {
+  readonly clock: Clock
+  private readonly random: RandomSource
+  private readonly defaults: ResolvedLockOptions
+  private readonly checkKey: (key: string) => void
+  private readonly process: string
+  private readonly lines = new Map<string, LockLine>()
+  private readonly held = new Set<HeldLock>()
+  private readonly environment: LineEnvironment
+  private hearing: 'no' | 'soon' | 'yes' = 'no'
+  private stopListening: (() => void) | undefined
+  private idle: (() => void) | undefined
+  private closed = false
+
+  /** @param store made at the first use when it is a function @throws ConfigurationError, InvalidDurationError */
+  constructor(
+    private readonly source: LockStore | (() => LockStore),
+    options: LockOptions = {},
+    { clock = systemClock, random = systemRandom, checkKey = () => undefined }: LockSurroundings = {},
+  ) {
+    this.clock = clock
+    this.random = random
+    this.checkKey = checkKey
+    this.defaults = resolveLockOptions(options)
+    this.process = random.token()
+    this.environment = {
+      store: () => this.store,
+      clock,
+      random,
+      process: this.process,
+      localTurns: this.defaults.localTurns,
+      listening: () => this.listening(),
+      granted: (grant) => this.granted(grant),
+      giveUp: (lock, holder, forGood) => void this.giveUp(lock, holder, forGood),
+      empty: (line) => this.forget(line),
+    }
+  }
+
+  /** @throws LockTimeoutError, LockUnavailableError, InvalidKeyError, InvalidDurationError, ConfigurationError, the reason of the signal */
+  async acquire(kind: LockKind, key: string, mode: LockMode, options: LockCallOptions = {}): Promise<HeldLock> {
+    assertKey(key)
+    this.checkKey(key)
+    const call = resolveCall(options, this.defaults)
+    call.signal?.throwIfAborted()
+    if (this.closed) throw this.closedError(key)
+    const id = `${kind}:${key}`
+    let line = this.lines.get(id)
+    if (line === undefined) this.lines.set(id, (line = new LockLine({ kind, key }, this.environment)))
+    const since = this.clock.mono()
+    const lock = await line.join(mode, call)
+    lockAcquired.publish(() => ({ kind, key, waitMs: this.clock.mono() - since, fence: lock.fence }))
+    return lock
+  }
+
+  /** {@link acquire} that asks once. Null: it is held. */
+  async tryAcquire(kind: LockKind, key: string, mode: LockMode, options?: LockCallOptions): Promise<HeldLock | null> {
+    try {
+      return await this.acquire(kind, key, mode, { ...options, wait: undefined, waitMs: 0 })
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return null
+      throw error
+    }
+  }
+
+  /**
+   * Runs `work` while the lock is held, and extends it at a third of its time. When it is lost its signal fires at once, and the outcome is a
+   * `LockLostError` as soon as `work` has settled, with what `work` threw as its `cause`.
+   */
+  async withLock<T>(
+    kind: LockKind,
+    key: string,
+    mode: LockMode,
+    options: LockCallOptions,
+    work: (lock: Lock) => T | PromiseLike<T>,
+  ): Promise<T> {
+    const lock = await this.acquire(kind, key, mode, options)
+    const stop = keepHeld(lock)
+    let result: T
+    try {
+      result = await work(lock)
+    } catch (cause) {
+      stop()
+      const { lost } = lock
+      await lock.release()
+      throw lost === undefined ? cause : new LockLostError(key, lost, { cause })
+    }
+    stop()
+    const { held, lost } = lock
+    const outcome = await lock.release()
+    if (lost !== undefined) throw new LockLostError(key, lost)
+    // Redis had lost it, and nobody had noticed.
+    if (held && outcome === 'not-held') throw new LockLostError(key, 'gone')
+    return result
+  }
+
+  extend(lock: LockName, holder: Holder, ttlMs: number): Promise<boolean> {
+    return this.store.extend(lock, holder, ttlMs)
+  }
+
+  async release(lock: HeldLock): Promise<ReleaseOutcome> {
+    this.forgetHeld(lock)
+    const { lock: name, holder, doubtful } = lock.grant
+    const { heldMs } = lock
+    const line = this.lines.get(`${name.kind}:${name.key}`)
+    const handedOn = doubtful ? undefined : line?.handOn(holder)
+    const outcome = await (handedOn ?? this.giveBack(lock))
+    lockReleased.publish(() => ({ ...name, heldMs, outcome }))
+    return outcome
+  }
+
+  lost(lock: HeldLock): void {
+    this.forgetHeld(lock)
+  }
+
+  /** Those who wait reject; locks that are held get a second to be given back, and stand until their time is over otherwise. */
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    for (const line of [...this.lines.values()]) line.close(this.closedError())
+    if (this.held.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.clock.timer(LAST_WORK_MS, resolve)
+        this.idle = () => {
+          timer.cancel()
+          resolve()
+        }
+      })
+    }
+    this.stopListening?.()
+  }
+
+  private get store(): LockStore {
+    return typeof this.source === 'function' ? this.source() : this.source
+  }
+
+  private granted(grant: Grant): HeldLock {
+    const lock = new HeldLock(this, grant)
+    this.held.add(lock)
+    return lock
+  }
+
+  private async giveBack(lock: HeldLock): Promise<ReleaseOutcome> {
+    const { lock: name, holder, doubtful } = lock.grant
+    try {
+      return (await this.store.release({ lock: name, holder, forGood: doubtful })) ? 'released' : 'not-held'
+    } catch (error) {
+      if (!(error instanceof LockUnavailableError)) throw error
+      void this.giveUp(name, holder, doubtful)
+      return 'unknown'
+    }
+  }
+
+  /** Until the store answers: a lock that nobody has would be waited for until its time is over. */
+  private async giveUp(lock: LockName, holder: Holder, forGood: boolean): Promise<void> {
+    const retries = new Backoff(GIVE_UP, this.random)
+    for (let attempt = 0; attempt < GIVE_UP_ATTEMPTS; attempt++) {
+      try {
+        await this.store.release({ lock, holder, forGood })
+        return
+      } catch (error) {
+        if (!(error instanceof LockUnavailableError)) throw error
+      }
+      if (this.closed) return
+      await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
+    }
+  }
+
+  private listening(): boolean {
+    if (this.hearing === 'no' && !this.closed) void this.listen()
+    return this.hearing === 'yes'
+  }
+
+  private async listen(): Promise<void> {
+    this.hearing = 'soon'
+    const retries = new Backoff(LISTEN, this.random)
+    while (!this.closed && this.hearing !== 'yes') {
+      try {
+        const stop = await this.store.listen(this.process, {
+          woken: ({ kind, key }) => this.lines.get(`${kind}:${key}`)?.wake(),
+          gap: () => this.wakeAll(),
+        })
+        this.stopListening = stop
+        this.hearing = 'yes'
+        if (this.closed) stop()
+      } catch (error) {
+        if (!(error instanceof LockUnavailableError)) throw error
+        await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
+      }
+    }
+    this.wakeAll()
+  }
+
+  private wakeAll(): void {
+    for (const line of this.lines.values()) line.wake()
+  }
+
+  private forget(line: LockLine): void {
+    if (line.isEmpty && this.lines.get(line.id) === line) this.lines.delete(line.id)
+  }
+
+  private forgetHeld(lock: HeldLock): void {
+    this.held.delete(lock)
+    if (this.held.size === 0) this.idle?.()
+  }
+
+  private closedError(key?: string): LockUnavailableError {
+    const message =
+      'the locks of this application were closed; where this happens at shutdown, stop serving requests before closing it'
+    return new LockUnavailableError(message, key === undefined ? {} : { key })
+  }
+}
+
+const GIVE_UP_ATTEMPTS = 30

@@ -1,0 +1,293 @@
+import { onAbort } from '../kernel/abort-listeners.js'
+import { Backoff } from '../kernel/backoff.js'
+import type { Clock, Timer } from '../kernel/clock.js'
+import type { RandomSource } from '../kernel/random.js'
+import { LockTimeoutError, LockUnavailableError } from './errors.js'
+import { lockTimedOut } from './events.js'
+import { endOf, type Grant, HeldLock, leftOf, momentOf, type ReleaseOutcome } from './held-lock.js'
+import type { AcquireReply, Holder, LockMode, LockName, LockStore } from './lock-store.js'
+import type { ResolvedCall } from './options.js'
+
+/** For how long a waiting process keeps its place in the line of a lock without being heard of, ms: what one that dies costs the others. */
+export const ALIVE_MS = 2_000
+/** A process that waits is heard of this often, ms: what a wake-up that was lost costs. */
+export const HEARTBEAT_MS = 600
+/** How often it asks while no wake-up can reach it, ms. */
+const DEAF_MS = 100
+/** Between attempts while the store does not answer. */
+const RETRY = { baseMs: 50, capMs: 1_000 }
+
+/** What a {@link LockLine} takes from its engine. */
+export interface LineEnvironment {
+  store(): LockStore
+  readonly clock: Clock
+  readonly random: RandomSource
+  /** Names this process in the store. */
+  readonly process: string
+  readonly localTurns: number
+  /** Whether a wake-up would be heard; where not, it is seen to. */
+  listening(): boolean
+  granted(grant: Grant): HeldLock
+  /** A holder whose lock nobody has, or may have, any more. */
+  giveUp(lock: LockName, holder: Holder, forGood: boolean): void
+  /** Nobody waits here any more. */
+  empty(line: LockLine): void
+}
+
+/**
+ * The callers of this process that want one lock, first come, first served.
+ *
+ * Only the first of them is known to the store: it asks, and while it is not its turn the process has one place in the store's line, which a
+ * heartbeat keeps. Whoever gives the lock back while others of its process wait hands it to the next of them, with a new fence, in the one step
+ * that gives it back – some times; then a process that waits has its turn.
+ */
+export class LockLine {
+  private readonly callers: Caller[] = []
+  private readonly retries: Backoff
+  private running = false
+  private resting: (() => void) | undefined
+  private woken = false
+  private returned: Returned | undefined
+  private turns = 0
+  /** This process has a place in the store's line. */
+  private placed = false
+
+  constructor(
+    private readonly lock: LockName,
+    private readonly environment: LineEnvironment,
+  ) {
+    this.retries = new Backoff(RETRY, environment.random)
+  }
+
+  /** Of all locks of a process. */
+  get id(): string {
+    return `${this.lock.kind}:${this.lock.key}`
+  }
+
+  get isEmpty(): boolean {
+    return this.callers.length === 0
+  }
+
+  /** @throws LockTimeoutError, LockUnavailableError, the reason of the caller's signal */
+  join(mode: LockMode, call: ResolvedCall): Promise<HeldLock> {
+    const { clock, random } = this.environment
+    if (call.waitMs === 0 && this.resting !== undefined) return Promise.reject(this.timeout({ call }))
+    return new Promise<HeldLock>((resolve, reject) => {
+      const caller: Caller = {
+        call,
+        holder: { token: random.token(), mode },
+        since: clock.mono(),
+        doubtful: false,
+        failure: undefined,
+        gone: false,
+        resolve,
+        reject,
+        stop: [],
+      }
+      const { signal, waitMs } = call
+      if (waitMs > 0) {
+        const timer: Timer = clock.timer(waitMs, () => this.leave(caller, caller.failure ?? this.timeout(caller)))
+        caller.stop.push(() => timer.cancel())
+      }
+      if (signal !== undefined) caller.stop.push(onAbort(signal, () => this.leave(caller, signal.reason)))
+      this.callers.push(caller)
+      if (!this.running) void this.run()
+    })
+  }
+
+  /** It may be this process's turn. */
+  wake(): void {
+    this.woken = true
+    this.resting?.()
+  }
+
+  /** Gives a lock back by handing it on within the process. Undefined: nobody here waits for that. */
+  handOn(holder: Holder): Promise<ReleaseOutcome> | undefined {
+    if (this.resting === undefined || this.returned !== undefined) return undefined
+    return new Promise((settle) => {
+      this.returned = { holder, settle }
+      this.wake()
+    })
+  }
+
+  /** Everybody leaves. */
+  close(error: LockUnavailableError): void {
+    for (const caller of [...this.callers]) this.leave(caller, error)
+  }
+
+  private async run(): Promise<void> {
+    this.running = true
+    for (let caller = this.callers[0]; caller !== undefined; caller = this.callers[0]) {
+      const pauseMs = await this.ask(caller)
+      if (pauseMs > 0) await this.rest(pauseMs)
+    }
+    this.running = false
+    this.leaveStore()
+    this.environment.empty(this)
+  }
+
+  /** One call to the store for the first caller. Answers for how long to rest. */
+  private async ask(caller: Caller): Promise<number> {
+    const { clock, process, localTurns } = this.environment
+    const { call, holder } = caller
+    const { returned } = this
+    this.returned = undefined
+    this.woken = false
+    const passOthers = returned !== undefined && this.turns < localTurns
+    const second = this.callers[1]
+    const next = second !== undefined && second.call.waitMs > 0 ? second.holder.mode : undefined
+    const sentAt = momentOf(clock)
+    let reply: AcquireReply
+    try {
+      reply = await this.environment.store().acquire({
+        lock: this.lock,
+        holder,
+        ttlMs: call.ttlMs,
+        process,
+        aliveMs: call.waitMs > 0 ? ALIVE_MS : 0,
+        giveBack: returned?.holder,
+        passOthers,
+        next,
+        replicas: call.replicas,
+      })
+    } catch (error) {
+      caller.doubtful = true
+      if (returned !== undefined) this.keepReturned(returned)
+      if (!(error instanceof LockUnavailableError)) this.leave(caller, error)
+      else this.failed(caller, error)
+      return this.callers.length === 0 ? 0 : this.retries.next()
+    }
+    this.retries.reset()
+    caller.failure = undefined
+    returned?.settle(reply.gaveBack ? 'released' : 'not-held')
+    if (reply.fence === null) {
+      this.placed = call.waitMs > 0
+      if (call.waitMs === 0) this.leave(caller, this.timeout(caller))
+      else if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true)
+      return Math.min(reply.retryMs, this.patienceMs)
+    }
+    this.placed = next !== undefined
+    this.turns = passOthers ? this.turns + 1 : 0
+    return this.granted(caller, { ...this.grantOf(caller), fence: reply.fence, sentAt }, reply.replicas)
+  }
+
+  private granted(caller: Caller, grant: Grant, replicas: number | null): number {
+    const { clock } = this.environment
+    const { call } = caller
+    const isOver = leftOf(endOf(grant.sentAt, grant.ttlMs), clock) <= 0
+    const isSafe = replicas === null || replicas >= call.replicas
+    if (!caller.gone && !isOver && isSafe) {
+      this.remove(caller)
+      caller.resolve(this.environment.granted(grant))
+      // The next one has its place already, and can't come in beside a holder that is alone: it waits to be handed the lock.
+      return this.placed && grant.holder.mode === 'exclusive' ? this.patienceMs : 0
+    }
+    // Nobody has it: its caller went away meanwhile, or its time was over before the answer came, and such a lock is never handed out.
+    this.environment.giveUp(this.lock, grant.holder, caller.doubtful)
+    if (caller.gone) return 0
+    caller.holder = { ...caller.holder, token: this.environment.random.token() }
+    caller.doubtful = false
+    if (isSafe) return 0
+    this.failed(caller, tooFewReplicas(this.lock.key, replicas, call.replicas))
+    return caller.gone ? 0 : this.retries.next()
+  }
+
+  /** Without a wake-up. */
+  private get patienceMs(): number {
+    return this.environment.listening() ? HEARTBEAT_MS : DEAF_MS
+  }
+
+  private failed(caller: Caller, failure: LockUnavailableError): void {
+    caller.failure = failure
+    if (caller.call.waitMs === 0) this.leave(caller, failure)
+    if (caller.gone) this.environment.giveUp(this.lock, caller.holder, true)
+  }
+
+  /** What was to be given back in the same step as a call that failed. */
+  private keepReturned({ holder, settle }: Returned): void {
+    settle('unknown')
+    this.environment.giveUp(this.lock, holder, false)
+  }
+
+  private leave(caller: Caller, error: unknown): void {
+    if (caller.gone || !this.callers.includes(caller)) return
+    const isFirst = this.callers[0] === caller
+    this.remove(caller)
+    caller.gone = true
+    caller.reject(error)
+    const waitMs = this.environment.clock.mono() - caller.since
+    const { kind, key } = this.lock
+    lockTimedOut.publish(() => ({ kind, key, waitMs, unavailable: error instanceof LockUnavailableError }))
+    if (!isFirst) return
+    if (caller.doubtful && this.resting !== undefined) this.environment.giveUp(this.lock, caller.holder, true)
+    this.wake()
+  }
+
+  private remove(caller: Caller): void {
+    this.callers.splice(this.callers.indexOf(caller), 1)
+    for (const stop of caller.stop) stop()
+  }
+
+  private async rest(ms: number): Promise<void> {
+    if (this.woken) return
+    for (const caller of [...this.callers]) if (caller.call.waitMs === 0) this.leave(caller, this.timeout(caller))
+    await new Promise<void>((resolve) => {
+      const timer = this.environment.clock.timer(ms, () => this.resting?.())
+      this.resting = () => {
+        this.resting = undefined
+        timer.cancel()
+        resolve()
+      }
+    })
+  }
+
+  private leaveStore(): void {
+    const { returned } = this
+    this.returned = undefined
+    if (returned !== undefined) this.keepReturned(returned)
+    if (!this.placed) return
+    this.placed = false
+    // A place that can't be left now is lost by itself, for want of a heartbeat.
+    const { process } = this.environment
+    this.environment.store().release({ lock: this.lock, process }).catch(ignoreUnavailable)
+  }
+
+  private grantOf({ call, holder, doubtful }: Caller): Omit<Grant, 'fence' | 'sentAt'> {
+    return { lock: this.lock, holder, ttlMs: call.ttlMs, doubtful }
+  }
+
+  private timeout({ call }: Pick<Caller, 'call'>): LockTimeoutError {
+    return new LockTimeoutError(this.lock.key, call.waitMs)
+  }
+}
+
+interface Caller {
+  readonly call: ResolvedCall
+  holder: Holder
+  /** Monotonic ms. */
+  readonly since: number
+  /** A call of its holder is or was under way whose outcome is not known. */
+  doubtful: boolean
+  /** The last call failed like this. */
+  failure: LockUnavailableError | undefined
+  gone: boolean
+  readonly resolve: (lock: HeldLock) => void
+  readonly reject: (error: unknown) => void
+  readonly stop: (() => void)[]
+}
+
+interface Returned {
+  readonly holder: Holder
+  readonly settle: (outcome: ReleaseOutcome) => void
+}
+
+function tooFewReplicas(key: string, found: number | null, wanted: number): LockUnavailableError {
+  return new LockUnavailableError(
+    `the lock '${key}' reached ${found ?? 0} of ${wanted} replicas in time; check the replicas, or lower \`replicas\``,
+    { key },
+  )
+}
+
+function ignoreUnavailable(error: unknown): void {
+  if (!(error instanceof LockUnavailableError)) throw error
+}

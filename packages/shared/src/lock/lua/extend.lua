@@ -1,0 +1,14 @@
+-- Gives a holder more time, counted from now. A lock that is lost stays lost.
+-- KEYS 1 holders   ARGV 1 holder  2 time to live, ms
+-- Returns 1 extended, 0 no longer held
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not ends or tonumber(ends) <= now then
+  return 0
+end
+redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 1
