@@ -103,8 +103,8 @@ const KNOWN: ReadonlySet<string> = new Set(['ttl', 'wait', 'replicas', 'localTur
 /** A process that dies keeps its lock for this long. */
 const LONGEST_TTL_MS = 86_400_000
 
-/** Zero is a time to wait: none. */
-function waitTime(wait: Duration, what: string): number {
+/** Zero is a time to wait: none. @throws InvalidDurationError negative, NaN or unreadable */
+export function waitTime(wait: Duration, what: string): number {
   return wait === 0 ? 0 : durationToMs(wait, what)
 }
 

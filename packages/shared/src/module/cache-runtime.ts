@@ -11,8 +11,10 @@ import { Tenancy } from '../cache/tenancy.js'
 import type { Clock } from '../kernel/clock.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
+import { MemoryLockStore } from '../lock/stores/memory.js'
 import { RedisConnection } from '../redis/connection.js'
 import { Injections } from './injections.js'
+import { LockRuntime } from './lock-runtime.js'
 import { type RedisCacheModuleOptions, type ResolvedModuleOptions, resolveModuleOptions } from './module-options.js'
 import { OnDemandRedis } from './on-demand-redis.js'
 
@@ -27,7 +29,7 @@ export interface RuntimeSurroundings {
 }
 
 /**
- * The life of one `forRoot`: its connection and its cache, from boot to shutdown.
+ * The life of one `forRoot`: its connection, its cache and its locks, from boot to shutdown.
  *
  * It opens nothing until Nest has resolved the whole graph; then it looks whether anything injects one of its services, and connects before
  * the other modules' `onModuleInit` run. What is only fetched later, by `ModuleRef.get`, connects at its first command. It closes in Nest's
@@ -37,11 +39,13 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   readonly presets: CachePresets
   /** For the decorators. The cache has one of its own, of the same options. */
   readonly tenancy: Tenancy
+  readonly locks: LockRuntime
   private readonly redis: OnDemandRedis | undefined
   private readonly required: boolean
   private readonly logger: Logger
   private readonly options: ResolvedModuleOptions
   private storage: CacheStore | undefined
+  private memory: MemoryHub | undefined
   private made: RedisCacheService | undefined
 
   /** @throws ConfigurationError, InvalidDurationError: options that can't be used, or a second `forRoot` of one name */
@@ -62,6 +66,7 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.required = this.options.required
     this.presets = this.options.presets
     this.tenancy = this.options.tenancy
+    this.locks = this.locksOf(this.redis)
   }
 
   /** The cache; made when Nest asks for it, which it does not when a test has put something in its place. Makes no connection. */
@@ -87,21 +92,19 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     const injections = new Injections(this.modules)
     injections.adoptInstances()
-    if (this.redis === undefined) {
-      this.warnOfMemory()
-      await this.made?.prepare()
-      return
-    }
+    if (this.redis === undefined) this.warnOfMemory()
     const own = this.tokensOf(CacheRuntime, CachePresets, Tenancy, RedisConnection, RedisCacheService, CacheService)
     const wantsCache = this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own)
     const wantsConnection = injections.wants(this.tokensOf(RedisConnection), own)
-    // A test that has replaced the cache wants no Redis, required or not.
-    const required = this.required && (this.made !== undefined || wantsConnection)
+    const wantsLocks = injections.wants(this.locks.tokens, own)
+    // A test that has replaced the services wants no Redis, required or not.
+    const wantsAny = this.made !== undefined || wantsConnection || (wantsLocks && this.options.use.lock === undefined)
     try {
       await this.made?.prepare()
-      if (wantsCache) await this.redis.start()
-      else if (wantsConnection) await this.redis.connect()
-      if (required) await this.redis.connection.ready()
+      if (wantsCache) await this.redis?.start()
+      else if (wantsConnection) await this.redis?.connect()
+      if (wantsLocks) await this.locks.start()
+      if (this.required && wantsAny) await this.redis?.connection.ready()
     } catch (error) {
       // The boot fails: nothing of it may keep the process alive.
       await this.close()
@@ -113,16 +116,39 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     await this.close()
   }
 
+  /** The cache first: loads that are under way may hold locks. */
   private async close(): Promise<void> {
     await this.made?.close()
+    await this.locks.close()
     await this.redis?.close()
   }
 
   private memoryStore(): CacheStore {
-    const { clock, random, memoryStore } = this.surroundings
-    const hub = this.options.hub ?? new MemoryHub({ clock, random })
     const { prefix } = this.options.keyspace
-    return memoryStore?.(hub, prefix) ?? new MemoryCacheStore(hub, prefix)
+    return this.surroundings.memoryStore?.(this.hub, prefix) ?? new MemoryCacheStore(this.hub, prefix)
+  }
+
+  private get hub(): MemoryHub {
+    const { clock, random } = this.surroundings
+    this.memory ??= this.options.hub ?? new MemoryHub({ clock, random })
+    return this.memory
+  }
+
+  private locksOf(redis: OnDemandRedis | undefined): LockRuntime {
+    const { name, logger, surroundings } = this
+    const { keyspace, lock, use, tenancy } = this.options
+    const livesOn = use.lock === name ? undefined : use.lock
+    if (livesOn !== undefined && this.modulesOf(livesOn).length === 0) {
+      const mend = `no RedisCacheModule.forRoot of this application is named '${livesOn}'; import one beside this`
+      throw new ConfigurationError('use.lock', mend)
+    }
+    return new LockRuntime({
+      ...{ name, livesOn, redis, options: lock },
+      surroundings: { ...surroundings, checkKey: (key) => tenancy.assertHeld(key, 'key') },
+      makeStore: () => redis?.locks ?? new MemoryLockStore(this.hub, keyspace.prefix),
+      other: (other) => this.runtimeOf(other)?.locks,
+      warn: (message) => logger.warn(message),
+    })
   }
 
   private warnOfMemory(): void {
@@ -134,14 +160,27 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     return new Set(services.map((service) => getVextrusToken(service, this.name)))
   }
 
+  /** Undefined: Nest has not made it yet. */
+  private runtimeOf(name: string): CacheRuntime | undefined {
+    const token = getVextrusToken(CacheRuntime, name)
+    const made: unknown = this.modulesOf(name)[0]?.providers.get(token)?.instance
+    return made instanceof CacheRuntime ? made : undefined
+  }
+
+  /** The modules that a `forRoot` of this name has made in this application. */
+  private modulesOf(name: string): NestModule[] {
+    const token = getVextrusToken(CacheRuntime, name)
+    return [...this.modules.values()].filter(({ providers }) => providers.has(token))
+  }
+
   /** Two of one name would share their tokens, and each consumer would get one of them by the order of imports. */
   private refuseTwin(): void {
-    const token = getVextrusToken(CacheRuntime, this.name)
-    const twins = [...this.modules.values()].filter(({ providers }) => providers.has(token))
-    if (twins.length < 2) return
+    if (this.modulesOf(this.name).length < 2) return
     throw new ConfigurationError(
       'name',
       `two RedisCacheModule.forRoot of this application are named '${this.name}'; import one, or give the other a name of its own`,
     )
   }
 }
+
+type NestModule = ReturnType<ModulesContainer['values']> extends Iterable<infer Each> ? Each : never

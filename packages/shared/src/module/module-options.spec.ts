@@ -20,6 +20,7 @@ describe('the options of the module', () => {
       ...{ sentinels: undefined, cluster: undefined, onFailover: undefined, grace: undefined, earlyRefresh: undefined },
       ...{ loadConcurrency: undefined, serializer: undefined, compression: undefined, maxValueBytes: undefined },
       ...{ encryption: undefined, tenancy: undefined, sensitive: undefined, loadTimeout: undefined },
+      ...{ lock: undefined, use: undefined },
       ...{ defaultTtl: undefined, maxTtl: undefined, jitter: undefined, cacheNull: undefined, logMisses: undefined },
     }
     for (const options of [{}, unset]) {

@@ -7,6 +7,7 @@ import { Tenancy } from '../cache/tenancy.js'
 import { ValueCodec } from '../kernel/codec/value-codec.js'
 import type { Ttl } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
+import { type LockOptions, resolveLockOptions } from '../lock/options.js'
 import { Keyspace } from '../redis/keyspace.js'
 import { type RedisConnectionOptions, resolveOptions } from '../redis/options.js'
 
@@ -30,6 +31,16 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
   readonly onFailover?: 'flush' | 'trust' | undefined
   /** TTLs of single patterns, in place of theirs. Numbers are seconds. @default none */
   readonly presets?: Partial<Record<CachePattern, Ttl | undefined>> | undefined
+  /** Defaults of locks. */
+  readonly lock?: LockOptions | undefined
+  /** Other connections, by the `name` of their `forRoot`, on which a capability lives. @default all live on this one */
+  readonly use?: UseOptions | undefined
+}
+
+/** What {@link RedisCacheModuleOptions.use} takes. */
+export interface UseOptions {
+  /** For locks: a server that evicts nothing. Keys then begin with that connection's `keyPrefix`. */
+  readonly lock?: string | undefined
 }
 
 /** The options, read and checked. */
@@ -45,6 +56,8 @@ export interface ResolvedModuleOptions {
   readonly stalenessMs: number | undefined
   readonly tenancy: Tenancy
   readonly presets: CachePresets
+  readonly lock: LockOptions | undefined
+  readonly use: UseOptions
 }
 
 /** @throws ConfigurationError, InvalidDurationError naming the option */
@@ -58,7 +71,16 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     }
     if (!KNOWN.has(name)) throw new ConfigurationError(name, `no such option; there are ${[...KNOWN].join(', ')}`)
   }
-  const { driver = 'redis', memory, keyPrefix, required = false, onFailover = 'flush', presets } = options
+  const {
+    driver = 'redis',
+    memory,
+    keyPrefix,
+    required = false,
+    onFailover = 'flush',
+    presets,
+    lock,
+    use = {},
+  } = options
   if (driver !== 'redis' && driver !== 'memory') throw new ConfigurationError('driver', "must be 'redis' or 'memory'")
   if (typeof required !== 'boolean') throw new ConfigurationError('required', 'must be true or false')
   if (onFailover !== 'flush' && onFailover !== 'trust') {
@@ -70,6 +92,8 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     throw new ConfigurationError('memory', "contradicts driver: 'redis'; leave it out, or set driver: 'memory'")
   }
   if (driver === 'memory') refuseServer(options)
+  checkUse(use)
+  resolveLockOptions(lock)
 
   const cache = pick(options, CACHE_OPTIONS)
   const connection = driver === 'redis' ? pick(options, CONNECTION_OPTIONS) : undefined
@@ -87,6 +111,8 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     stalenessMs: near?.stalenessMs,
     tenancy: new Tenancy(cache.tenancy),
     presets: new CachePresets(presets, maxTtlMs),
+    lock,
+    use,
   }
 }
 
@@ -125,7 +151,7 @@ const CACHE_OPTIONS = [
 ] as const satisfies (keyof CacheOptions)[]
 
 const KNOWN: ReadonlySet<string> = new Set([
-  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets'],
+  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets', 'lock', 'use'],
   ...CONNECTION_OPTIONS,
   ...CACHE_OPTIONS,
 ])
@@ -137,6 +163,18 @@ function refuseServer(options: RedisCacheModuleOptions): void {
   )
   if (named === undefined) return
   throw new ConfigurationError(named, "contradicts driver: 'memory', which uses no server; leave out one of the two")
+}
+
+function checkUse(use: UseOptions): void {
+  if (typeof use !== 'object' || use === null) {
+    throw new ConfigurationError('use', "must be an object of names of connections, such as { lock: 'locks' }")
+  }
+  for (const [capability, name] of Object.entries(use)) {
+    if (capability !== 'lock') throw new ConfigurationError(`use.${capability}`, 'no such capability; there is lock')
+    if (name !== undefined && (typeof name !== 'string' || name === '')) {
+      throw new ConfigurationError(`use.${capability}`, 'must be the `name` of a RedisCacheModule.forRoot')
+    }
+  }
 }
 
 function pick<Options extends object, Name extends keyof Options>(

@@ -3,6 +3,7 @@ import { RedisCacheStore } from '../cache/stores/redis.js'
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
 import type { RandomSource } from '../kernel/random.js'
+import { RedisLockStore } from '../lock/stores/redis.js'
 import { RedisConnection, type RedisLogger } from '../redis/connection.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import type { Keyspace } from '../redis/keyspace.js'
@@ -42,15 +43,17 @@ export class OnDemandRedis {
   readonly store: RedisCacheStore
   private readonly pushes: RedisPushes
   private readonly clock: Clock
+  private lockStore: RedisLockStore | undefined
   private attempt: Promise<void> | undefined
   private closed = false
 
   /** Opens nothing. @throws ConfigurationError, InvalidDurationError */
   constructor(
     options: RedisConnectionOptions,
-    keyspace: Keyspace,
-    { clock, random, logger, onFailover, stalenessMs }: RedisSurroundings,
+    private readonly keyspace: Keyspace,
+    private readonly surroundings: RedisSurroundings,
   ) {
+    const { clock, random, logger, onFailover, stalenessMs } = surroundings
     this.clock = clock ?? systemClock
     this.connection = new RedisConnection(options, { clock, random, logger })
     const warn = (message: string): void => logger.warn(message)
@@ -58,6 +61,19 @@ export class OnDemandRedis {
     const topology = new WaitingTopology(this.connection, () => this.start())
     const { commandTimeoutMs: deadlineMs } = this.connection
     this.store = new RedisCacheStore(topology, keyspace, this.pushes, { deadlineMs, onFailover, random, clock })
+  }
+
+  /** The storage of locks here. Its first call connects, the data connection alone. */
+  get locks(): RedisLockStore {
+    if (this.lockStore === undefined) {
+      const { connection, keyspace, surroundings } = this
+      const { clock, random, logger } = surroundings
+      const warn = (message: string): void => logger.warn(message)
+      const topology = new WaitingTopology(connection, () => this.connect())
+      const options = { deadlineMs: connection.commandTimeoutMs, warn, clock, random }
+      this.lockStore = new RedisLockStore(topology, connection.door, keyspace, options)
+    }
+    return this.lockStore
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
@@ -81,6 +97,7 @@ export class OnDemandRedis {
   async close(): Promise<void> {
     this.closed = true
     this.pushes.close()
+    this.lockStore?.close()
     await this.connection.close()
   }
 

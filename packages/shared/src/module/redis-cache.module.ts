@@ -16,6 +16,7 @@ import { Tenancy } from '../cache/tenancy.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { RedisConnection } from '../redis/connection.js'
 import { CacheRuntime, type RuntimeSurroundings } from './cache-runtime.js'
+import { LOCK_SERVICES } from './lock-runtime.js'
 import type { RedisCacheModuleOptions } from './module-options.js'
 
 /** How a `forRoot` is seen by the other modules. */
@@ -48,8 +49,8 @@ export interface RedisCacheModuleAsyncOptions extends RedisCacheModuleExtras {
 /**
  * The toolkit in a Nest application.
  *
- * Provides `RedisCacheService`, `CacheService` and `RedisConnection` (null with `driver: 'memory'`) under their classes, and those of a named
- * connection under `getVextrusToken(Class, name)`.
+ * Provides `RedisCacheService`, `CacheService`, `RedisLockService`, `RedisSemaphore`, `RedisReadWriteLock` and `RedisConnection` (null with
+ * `driver: 'memory'`) under their classes, and those of a named connection under `getVextrusToken(Class, name)`.
  *
  * @example
  * ```ts
@@ -146,5 +147,10 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
       useFactory: (service: RedisCacheService, ttls: CachePresets) => new CacheService(service, ttls),
       inject: [cache, presets],
     },
+    ...LOCK_SERVICES.map((service) => ({
+      provide: getVextrusToken<object>(service, name),
+      useFactory: ({ locks }: CacheRuntime) => locks.service<object>(service),
+      inject: [runtime],
+    })),
   ]
 }

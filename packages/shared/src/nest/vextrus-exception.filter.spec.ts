@@ -14,21 +14,17 @@ import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { Test } from '@nestjs/testing'
 import { firstValueFrom, type Observable } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { InvalidKeyError, VextrusError } from '../../kernel/errors.js'
-import { RedisUnavailableError } from '../../redis/errors.js'
-import { CacheUnavailableError } from '../errors.js'
+import { InvalidKeyError } from '../kernel/errors.js'
+import { RedisUnavailableError } from '../redis/errors.js'
+import { CacheUnavailableError } from '../cache/errors.js'
+import { LockTimeoutError, LockUnavailableError } from '../lock/errors.js'
 import { VextrusExceptionFilter } from './vextrus-exception.filter.js'
-
-class LockTimeoutError extends VextrusError {
-  constructor() {
-    super('the lock order:42 was held', { code: 'LOCK_TIMEOUT', key: 'order:42' })
-  }
-}
 
 const ERRORS: Record<string, Error> = {
   cache: new CacheUnavailableError('redis-7.internal:6379 is away', { key: 'customer:secret' }),
   redis: new RedisUnavailableError('redis-7.internal:6379', 'not-connected'),
-  lock: new LockTimeoutError(),
+  held: new LockTimeoutError('order:42', 5_000),
+  lock: new LockUnavailableError('redis-7.internal:6379 is away', { key: 'order:42' }),
   key: new InvalidKeyError('key is empty (secret)'),
   found: new NotFoundException('no such product'),
 }
@@ -82,7 +78,8 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
   it.each([
     ['cache', 'CACHE_UNAVAILABLE', '5'],
     ['redis', 'REDIS_UNAVAILABLE', '5'],
-    ['lock', 'LOCK_TIMEOUT', '1'],
+    ['held', 'LOCK_TIMEOUT', '1'],
+    ['lock', 'LOCK_UNAVAILABLE', '5'],
   ])('answers 503 and Retry-After when %s is not available, and logs nothing', async (name, code, retryAfter) => {
     const answer = await failWith(name)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter])
@@ -104,7 +101,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     expect(logged).toEqual([[expect.stringMatching(/INVALID_KEY.*empty/), expect.stringContaining('at ')]])
   })
 
-  it.each(['cache', 'redis', 'lock', 'key'])('tells nobody what the error %s says', async (name) => {
+  it.each(['cache', 'redis', 'held', 'lock', 'key'])('tells nobody what the error %s says', async (name) => {
     const text = await (await failWith(name)).text()
     expect(text).not.toMatch(/secret|internal:|order|empty/)
   })

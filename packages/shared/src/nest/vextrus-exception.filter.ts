@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
 import { type Observable, throwError } from 'rxjs'
-import { VextrusError } from '../../kernel/errors.js'
+import { VextrusError } from '../kernel/errors.js'
 
 /** What a client is told, as `application/problem+json` (RFC 9457). Nothing of the error's message: it names hosts, options and keys. */
 export interface VextrusProblem {
@@ -51,7 +51,7 @@ export class VextrusExceptionFilter implements ExceptionFilter<VextrusError> {
   }
 }
 
-/** What passes by itself: of the cache, Redis and the capabilities to come. */
+/** What passes by itself. By code, since the errors belong to capabilities, which this stands below. */
 function isUnavailable({ code }: VextrusError): boolean {
   return code.endsWith('_UNAVAILABLE') || code === LOCK_TIMEOUT
 }
