@@ -12,21 +12,22 @@ export function keepHeld(lock: HeldLock): () => void {
   let stopped = false
 
   const extend = async (): Promise<void> => {
-    let pauseMs = ttlMs / 3
+    // Whoever extended it for longer meanwhile keeps that.
+    if (untilDue() > 0) return schedule(untilDue())
     try {
       await lock.extend(ttlMs)
     } catch (error) {
       if (error instanceof LockLostError) return
       if (!(error instanceof LockUnavailableError)) throw error
-      pauseMs = ttlMs / 12
+      return schedule(ttlMs / 12)
     }
-    if (!stopped) schedule(pauseMs)
+    schedule(untilDue())
   }
+  const untilDue = (): number => Math.max(0, lock.leftMs - (2 * ttlMs) / 3)
   const schedule = (ms: number): void => {
-    timer = clock.timer(ms, () => void extend())
+    if (!stopped) timer = clock.timer(ms, () => void extend())
   }
-  // The time counts from when the lock was asked for.
-  schedule(Math.max(0, lock.leftMs - (2 * ttlMs) / 3))
+  schedule(untilDue())
 
   return () => {
     stopped = true

@@ -210,7 +210,7 @@ export class LockEngine implements LockKeeper {
   private async listen(): Promise<void> {
     this.hearing = 'soon'
     const retries = new Backoff(LISTEN, this.random)
-    while (!this.closed && this.hearing !== 'yes') {
+    while (!this.closed && this.hearing !== 'yes' && this.lines.size > 0) {
       try {
         const stop = await this.store.listen(this.process, {
           woken: ({ kind, key }) => this.lines.get(`${kind}:${key}`)?.wake(),
@@ -224,6 +224,7 @@ export class LockEngine implements LockKeeper {
         await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
       }
     }
+    if (this.hearing !== 'yes') this.hearing = 'no'
     this.wakeAll()
   }
 

@@ -76,7 +76,7 @@ class MemoryLockSpace {
       state.waiters.delete(process)
       if (next !== undefined) state.waiters.set(process, { process, mode: next, alive: now + aliveMs })
       if (holder.mode !== 'exclusive') this.wake(lock, state, now)
-      return { fence: this.nextFence(now), retryMs: 0, gaveBack, replicas: request.replicas ? 0 : null }
+      return { fence: this.nextFence(now), retryMs: 0, gaveBack, replicas: null }
     }
     if (aliveMs > 0) {
       // A Map keeps the place of a key that it has.
