@@ -33,6 +33,7 @@ export {
 export { ApiProblems } from './http/problems.decorator.js'
 export { CachedRead } from './http/x-cache.js'
 export { percentile } from './measure/percentile.js'
+export { OneReplica } from './schedule/one-replica.js'
 export { runService, type Say } from './service/run-service.js'
 export type { ServiceDefinition } from './service/service-definition.js'
 export { ServiceFacts } from './service/service-facts.js'

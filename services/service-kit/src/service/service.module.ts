@@ -11,6 +11,7 @@ import { type DatabaseConfig, dataSourceOptions } from '../database/data-source-
 import { QueryLog } from '../database/query-log.js'
 import { HealthController } from '../health/health.controller.js'
 import { TenantsModule } from '../tenants/tenants.module.js'
+import { JOB, OneReplica } from '../schedule/one-replica.js'
 import type { ServiceDefinition } from './service-definition.js'
 import { ServiceFacts } from './service-facts.js'
 
@@ -33,13 +34,14 @@ class CommonModule {
         { provide: ServiceFacts, useValue: new ServiceFacts(name, describeRedis(redis)) },
         CacheWrites,
         DomainEvents,
+        OneReplica,
         {
           provide: NewDatabase,
           inject: [CacheWrites],
           useFactory: (writes: CacheWrites) => new NewDatabase(writes, ownKeys),
         },
       ],
-      exports: [QueryLog, ServiceFacts, CacheWrites, DomainEvents],
+      exports: [QueryLog, ServiceFacts, CacheWrites, DomainEvents, OneReplica],
     }
   }
 }
@@ -58,7 +60,11 @@ export class ServiceModule {
           ...dataSourceOptions(name, definition.database, database, queryLog),
           retryAttempts: 2,
         }),
-        RedisCacheModule.forRoot({ ...cache, tenancy, ...(redis ?? { driver: 'memory' }) }),
+        RedisCacheModule.forRoot({
+          ...cache,
+          tenancy: { ...tenancy, global: [...(tenancy.global ?? []), JOB] },
+          ...(redis ?? { driver: 'memory' }),
+        }),
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
         CommonModule.with(definition, options),

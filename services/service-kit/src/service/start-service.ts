@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common'
 import type { NestExpressApplication } from '@nestjs/platform-express'
 import { HttpAdapterHost, NestFactory } from '@nestjs/core'
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger'
+import { VextrusExceptionFilter } from '@vextrus/shared/cache'
 import { NewDatabase } from '../cache/new-database.js'
 import type { ServiceConfig } from '../config/environment.js'
 import { startEmbeddedThread } from '../database/embedded-thread.js'
@@ -77,7 +78,8 @@ export async function startService(
 function configure(app: NestExpressApplication, { title, description }: ServiceDefinition, queryLog: QueryLog): void {
   app.disable('x-powered-by')
   app.useGlobalPipes(validationPipe())
-  app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)))
+  // The last one that knows an error answers it: what passes by itself – a lock that was not free in time – is 503 with `Retry-After`.
+  app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)), new VextrusExceptionFilter())
   // Before every route, so that whatever a request makes the service do is counted for it.
   app.use((_request: unknown, _response: unknown, next: () => void) => queryLog.follow({ queries: 0 }, next))
   const document = new DocumentBuilder().setTitle(title).setDescription(description).setVersion('0.1.0').build()
