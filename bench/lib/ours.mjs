@@ -1,6 +1,9 @@
 import { RedisCacheService } from '../../packages/shared/dist/cache/cache.js'
 import { RedisCacheStore } from '../../packages/shared/dist/cache/stores/redis.js'
 import { RedisPushes } from '../../packages/shared/dist/cache/stores/redis-pushes.js'
+import { LockEngine } from '../../packages/shared/dist/lock/lock-engine.js'
+import { RedisLockService } from '../../packages/shared/dist/lock/lock.js'
+import { RedisLockStore } from '../../packages/shared/dist/lock/stores/redis.js'
 import { RedisConnection } from '../../packages/shared/dist/redis/connection.js'
 import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
 
@@ -26,4 +29,21 @@ export async function openCacheOn(where, keyPrefix, options = {}) {
     await connection.close()
   }
   return { cache, close }
+}
+
+/** The locks as the Nest module puts them together. @param where options of a `RedisConnection` */
+export async function openLocksOn(where, keyPrefix) {
+  const connection = new RedisConnection({ ...where, commandTimeout: '5s' })
+  await connection.ready()
+  const store = new RedisLockStore(connection, connection.door, new Keyspace(keyPrefix), {
+    deadlineMs: connection.commandTimeoutMs,
+    warn: console.warn,
+  })
+  const engine = new LockEngine(store)
+  const close = async () => {
+    await engine.close()
+    store.close()
+    await connection.close()
+  }
+  return { locks: new RedisLockService(engine), close }
 }

@@ -48,6 +48,12 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** The value that so large a share of them does not exceed; undefined of none. */
+export function quantile(values, share) {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
+
 /** A seeded generator (mulberry32): every contender reads the same sequence of keys. */
 export function seeded(seed) {
   let a = seed
