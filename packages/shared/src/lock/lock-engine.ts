@@ -135,12 +135,13 @@ export class LockEngine implements LockKeeper {
   }
 
   async release(lock: HeldLock): Promise<ReleaseOutcome> {
-    this.forgetHeld(lock)
     const { lock: name, holder, doubtful } = lock.grant
     const { heldMs } = lock
     const line = this.lines.get(`${name.kind}:${name.key}`)
     const handedOn = doubtful ? undefined : line?.handOn(holder)
     const outcome = await (handedOn ?? this.giveBack(lock))
+    // Not before the store has answered: whoever closes waits for this, and then takes the connection away.
+    this.forgetHeld(lock)
     lockReleased.publish(() => ({ ...name, heldMs, outcome }))
     return outcome
   }
