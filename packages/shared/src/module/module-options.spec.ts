@@ -66,6 +66,15 @@ describe('the options of the module', () => {
     expect(resolved.tenancy.required).toBe(true)
   })
 
+  it('go on to the locks', () => {
+    const lock = { ttl: '30s', wait: 0, replicas: 1, localTurns: 4 }
+    const options: RedisCacheModuleOptions = { lock, use: { lock: 'locks' } }
+    expect(resolveModuleOptions(options)).toMatchObject(options)
+    expect(resolveModuleOptions({ driver: 'memory', use: { lock: undefined } }).use.lock).toBeUndefined()
+    expect(() => resolveModuleOptions({ lock: { ttl: 0 } })).toThrow(/lock\.ttl/)
+    expect(() => resolveModuleOptions({ lock: { wait: -1 } })).toThrow(/lock\.wait/)
+  })
+
   it('leave the connection at its own pace without L1, and where hits are to be strict', () => {
     expect(resolveModuleOptions({ l1: false }).stalenessMs).toBeUndefined()
     expect(resolveModuleOptions({ l1: { staleness: 'strict' } }).stalenessMs).toBe(2_000)
@@ -101,7 +110,15 @@ describe('the options of the module', () => {
     ['l1.values', { l1: { values: 'cloned' } }],
     ['l1.staleness', { driver: 'memory', l1: { staleness: 99 } }],
     ['l1.audit.sample', { l1: { audit: { sample: 2 } } }],
-    ['lock', { lock: {} }],
+    ['lock', { lock: true }],
+    ['lock.timeout', { lock: { timeout: 5 } }],
+    ['lock.replicas', { lock: { replicas: -1 } }],
+    ['lock.localTurns', { driver: 'memory', lock: { localTurns: 0 } }],
+    ['use', { use: 'locks' }],
+    ['use', { use: null }],
+    ['use.lock', { use: { lock: '' } }],
+    ['use.locks', { use: { locks: 'a' } }],
+    ['session', { session: {} }],
     ['earlyRefresh', { earlyRefresh: 'yes' }],
     ['loadConcurrency', { loadConcurrency: 0 }],
     ['serializer', { serializer: 'xml' }],

@@ -5,6 +5,7 @@ import { RedisCacheService } from '../cache/cache.js'
 import { CachePattern } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
 import { Cacheable } from '../cache/nest/cacheable.decorator.js'
+import { LockLostError, LockTimeoutError, RedisLockService, RedisSemaphore } from '../lock/index.js'
 import { getVextrusToken } from '../nest/tokens.js'
 import type { MemoryCacheStore } from '../cache/stores/memory.js'
 import { CacheRuntime } from '../module/cache-runtime.js'
@@ -220,5 +221,32 @@ describe('the probe', () => {
     await probe.expectHit('product:t1:1', { value: 'a name '.repeat(20) })
     await cache.forTenant('t1').clear()
     await probe.expectEvicted('product:t1:1')
+  })
+})
+
+describe('the locks of the testing module', () => {
+  it('are the real ones, and live by the clock that is given', async () => {
+    const clock = new FakeClock()
+    const imports = [RedisCacheTestingModule.forRoot({ clock, lock: { ttl: '1m' } })]
+    const app = await Test.createTestingModule({ imports }).compile()
+    const locks = app.get(RedisLockService)
+    const first = await locks.acquire('lock:invoice-number:t1')
+    const waiting = locks.acquire('lock:invoice-number:t1', 10_000, 120_000)
+    await clock.advance('59s')
+    expect(() => first.assertHeld()).not.toThrow()
+    await clock.advance('2s')
+    expect(() => first.assertHeld()).toThrow(LockLostError)
+    const second = await waiting
+    expect(second.fence > first.fence).toBe(true)
+    expect(await locks.release(first)).toBe('not-held')
+    expect(await locks.tryAcquire('lock:invoice-number:t1')).toBeNull()
+    expect(await locks.release(second)).toBe('released')
+
+    const semaphore = app.get(RedisSemaphore)
+    const permit = { permits: 1, ttl: '1m', wait: 0 } as const
+    await semaphore.acquire('export', permit)
+    await expect(semaphore.acquire('export', permit)).rejects.toThrow(LockTimeoutError)
+    await clock.advance('1m')
+    expect(await semaphore.tryAcquire('export', { permits: 1 })).not.toBeNull()
   })
 })
