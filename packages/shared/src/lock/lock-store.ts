@@ -9,7 +9,10 @@
 export interface LockStore {
   /** @throws LockUnavailableError no good answer in time; the lock may have been granted */
   acquire(request: AcquireRequest): Promise<AcquireReply>
-  /** Gives a holder `ttlMs` from now. False: it does not hold the lock any more. @throws LockUnavailableError */
+  /**
+   * Gives a holder at least `ttlMs` from now; a call that comes late takes away nothing that another gave. False: it does not hold the lock any
+   * more. @throws LockUnavailableError
+   */
   extend(lock: LockName, holder: Holder, ttlMs: number): Promise<boolean>
   /** Gives a lock back or leaves its line, and wakes the process whose turn it is. @throws LockUnavailableError */
   release(request: ReleaseRequest): Promise<boolean>
@@ -41,7 +44,7 @@ export interface Holder {
 export interface AcquireRequest {
   readonly lock: LockName
   readonly holder: Holder
-  /** From the moment at which the store grants it, ms. */
+  /** At least so long from the moment at which the store grants it, ms: a holder that asks again keeps what it has. */
   readonly ttlMs: number
   /** The process that asks. It has one place in the line of a lock, for all its callers. */
   readonly process: string

@@ -244,7 +244,7 @@ return 1`,
   /** lock/lua/acquire.lua */
   lockAcquire: {
     name: 'lockAcquire',
-    sha: 'ff284d8110379779f3eb8c5c3f88adb3b7f4ff2a',
+    sha: 'd99227f9879d3432d1ce8c5f58c2c3c68fa46df1',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -310,7 +310,7 @@ if not held then
   waiter, mode, alive = first()
 end
 if held or ((not waiter or waiter == ARGV[2] or ARGV[11] == '1') and admits(ARGV[3])) then
-  redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[4]), ARGV[1])
+  redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[4]), ARGV[1])
   keep(KEYS[1], tonumber(ARGV[4]))
   local fence = string.format('%.0f', math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1))
   redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])
@@ -338,14 +338,14 @@ return { 0, '', math.max(1, ends - now + 1), given }`,
   /** lock/lua/extend.lua */
   lockExtend: {
     name: 'lockExtend',
-    sha: '0270171b59e55b75ac3ccdf209e8e7ca27b1cc81',
+    sha: '065ca6138b48d1e7f25f1dd221690ded4bbc01ee',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not ends or tonumber(ends) <= now then
   return 0
 end
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end

@@ -40,7 +40,8 @@ if not held then
   waiter, mode, alive = first()
 end
 if held or ((not waiter or waiter == ARGV[2] or ARGV[11] == '1') and admits(ARGV[3])) then
-  redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[4]), ARGV[1])
+  -- A copy of an earlier question may come late: it takes no time away.
+  redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[4]), ARGV[1])
   keep(KEYS[1], tonumber(ARGV[4]))
   local fence = string.format('%.0f', math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1))
   redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])

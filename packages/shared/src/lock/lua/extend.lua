@@ -1,4 +1,5 @@
--- Gives a holder more time, counted from now. A lock that is lost stays lost.
+-- Gives a holder at least so much time, counted from now. A lock that is lost stays lost; and a call that comes late, after another that gave
+-- more, takes nothing away.
 -- KEYS 1 holders   ARGV 1 holder  2 time to live, ms
 -- Returns 1 extended, 0 no longer held
 local time = redis.call('TIME')
@@ -7,7 +8,7 @@ local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not ends or tonumber(ends) <= now then
   return 0
 end
-redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
+redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end

@@ -72,7 +72,9 @@ class MemoryLockSpace {
     const isHeld = state.holders.has(holder.token)
     const isTurn = first === undefined || first.process === process || passOthers
     if (isHeld || (isTurn && admits(state, holder.mode))) {
-      state.holders.set(holder.token, { mode: holder.mode, ends: now + ttlMs })
+      // A copy of an earlier question may come late: it takes no time away.
+      const ends = Math.max(now + ttlMs, state.holders.get(holder.token)?.ends ?? 0)
+      state.holders.set(holder.token, { mode: holder.mode, ends })
       state.waiters.delete(process)
       if (next !== undefined) state.waiters.set(process, { process, mode: next, alive: now + aliveMs })
       if (holder.mode !== 'exclusive') this.wake(lock, state, now)
@@ -91,7 +93,7 @@ class MemoryLockSpace {
     const now = this.nowMs()
     const held = this.state(lock, now).holders.get(token)
     if (held === undefined) return false
-    held.ends = now + ttlMs
+    held.ends = Math.max(held.ends, now + ttlMs)
     return true
   }
 
@@ -100,7 +102,7 @@ class MemoryLockSpace {
     const state = this.state(lock, now)
     const was = holder !== undefined && state.holders.delete(holder.token)
     if (process !== undefined) state.waiters.delete(process)
-    if (forGood && holder !== undefined) state.givenUp.add(holder.token)
+    if (forGood && holder !== undefined) state.givenUp.set(holder.token, now + GIVEN_UP_MS)
     this.wake(lock, state, now)
     if (isFree(state)) this.locks.delete(idOf(lock))
     return was
@@ -122,7 +124,7 @@ class MemoryLockSpace {
     let state = this.locks.get(id)
     if (state === undefined) {
       this.sweep(now)
-      this.locks.set(id, (state = { holders: new Map(), waiters: new Map(), givenUp: new Set() }))
+      this.locks.set(id, (state = { holders: new Map(), waiters: new Map(), givenUp: new Map() }))
     }
     endExpired(state, now)
     return state
@@ -164,6 +166,8 @@ class MemoryLockSpace {
   }
 }
 
+/** For how long a late copy of a call is refused that was given up. */
+const GIVEN_UP_MS = 10_000
 /** Locks that are kept before those that are free are looked for. */
 const SWEEP_AT = 1_000
 
@@ -171,7 +175,8 @@ interface LockState {
   readonly holders: Map<string, { readonly mode: LockMode; ends: number }>
   /** By process, in the order of the line. */
   readonly waiters: Map<string, Waiter>
-  readonly givenUp: Set<string>
+  /** Tokens, and until when each is refused. */
+  readonly givenUp: Map<string, number>
 }
 
 interface Waiter {
@@ -186,12 +191,13 @@ function admits({ holders }: LockState, mode: LockMode): boolean {
   return [...holders.values()].every((holder) => holder.mode !== 'exclusive')
 }
 
-function isFree({ holders, waiters }: LockState): boolean {
-  return holders.size + waiters.size === 0
+function isFree({ holders, waiters, givenUp }: LockState): boolean {
+  return holders.size + waiters.size + givenUp.size === 0
 }
 
-function endExpired({ holders }: LockState, now: number): void {
+function endExpired({ holders, givenUp }: LockState, now: number): void {
   for (const [token, { ends }] of holders) if (ends <= now) holders.delete(token)
+  for (const [token, until] of givenUp) if (until <= now) givenUp.delete(token)
 }
 
 function earliest({ holders }: LockState, now: number): number {
