@@ -10,7 +10,7 @@ import type { Write } from './entry-writer.js'
 import { CacheUnavailableError } from './errors.js'
 import type { HoldOptions, HoldTargets } from './invalidation-hold.js'
 import { type GetOrSetManyOptions, ManyLoads } from './many.js'
-import { NOT_NEAR } from './near-cache.js'
+import { type NearCache, NOT_NEAR } from './near-cache.js'
 import { nearMsOf } from './near-options.js'
 import type { GetOrSetOptions, LoadContext, Lookup, SetManyEntry, SetManyOptions, SetOptions } from './public-types.js'
 import type { Read } from './reads.js'
@@ -41,8 +41,7 @@ export class RedisCache {
   async get<T>(key: string): Promise<T | null> {
     const { near } = this.engine
     if (near !== null) {
-      // What lies in L1 under a name is under a name that may be asked for.
-      const kept = near.hit(this.scope.isPlain ? key : this.scope.key(key), false)
+      const kept = nearHit(near, this.scope, key, false)
       if (kept !== NOT_NEAR) return kept as T
     }
     const { value } = await this.read(this.scope.key(key))
@@ -106,7 +105,7 @@ export class RedisCache {
     if (typeof ttl === 'object') ttl.signal?.throwIfAborted()
     const { near } = this.engine
     if (near !== null && (typeof ttl !== 'object' || ttl.l1 !== false)) {
-      const kept = near.hit(this.scope.isPlain ? key : this.scope.key(key), true)
+      const kept = nearHit(near, this.scope, key, true)
       if (kept !== NOT_NEAR) {
         const { due } = near
         if (due !== null) {
@@ -359,6 +358,11 @@ export class RedisCache {
       if (onUnavailable === 'throw') throw error
     }
   }
+}
+
+/** {@link NearCache.hit}. A plain name is not checked: what lies in L1 under a name is under one that may be asked for. */
+function nearHit(near: NearCache, scope: Scope, key: string, canLoad: boolean): unknown {
+  return near.hit(scope.isPlain ? key : scope.key(key), canLoad)
 }
 
 type PendingWrite = Omit<Write, 'codec' | 'payload'> & { readonly encoded: Encoded | null | Promise<Encoded | null> }
