@@ -3,9 +3,18 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeF
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Visitor } from '@swc/core/Visitor.js'
 import { cruise } from 'dependency-cruiser'
 import { build } from './lib/build.mjs'
 import { main, root, say, Stop } from './lib/run.mjs'
+
+// What dependency-cruiser walks through a file with throws at `await using`, a declaration like any other.
+const { visitStatement } = Visitor.prototype
+Visitor.prototype.visitStatement = function (statement) {
+  if (statement.type !== 'UsingDeclaration') return visitStatement.call(this, statement)
+  this.visitVariableDeclarators(statement.decls)
+  return statement
+}
 
 const config = createRequire(import.meta.url)('../.dependency-cruiser.cjs')
 const FOLDERS = ['packages', 'services']
@@ -33,6 +42,11 @@ const PLANTED = [
     file: `${SRC}/module/planted.ts`,
     breaks: 'client-only-in-adapters',
     code: `export const load = () => import('ioredis')`,
+  },
+  {
+    file: `${SRC}/module/planted-using.ts`,
+    breaks: 'client-only-in-adapters',
+    code: `export async function load() {\n  await using made = await import('ioredis')\n}`,
   },
   { file: `${SRC}/module/planted-peer.ts`, breaks: 'known-packages', code: `export * from 'fast-check'` },
   {

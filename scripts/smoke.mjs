@@ -17,15 +17,21 @@ await main(async () => {
 
 async function bootApplication() {
   const { Cacheable, RedisCacheModule, RedisCacheService } = await import('@vextrus/shared')
+  const { currentLock, Locked } = await import('@vextrus/shared/lock')
 
   class Countries {
     loads = 0
     async byCode(code) {
       return { code, load: ++this.loads }
     }
+    async renumber(code) {
+      return `${code} under ${currentLock().key}`
+    }
   }
   decorate(Countries, [Injectable()])
   decorateMethod(Countries, 'byCode', Cacheable({ ttl: '5m', keyGenerator: (code) => `country:${code}` }))
+
+  decorateMethod(Countries, 'renumber', Locked({ key: (code) => `lock:country:${code}` }))
 
   class Application {}
   decorate(Application, [Module({ imports: [RedisCacheModule.forRoot({ driver: 'memory' })], providers: [Countries] })])
@@ -35,6 +41,7 @@ async function bootApplication() {
   assert.deepEqual(await countries.byCode('BD'), { code: 'BD', load: 1 })
   assert.deepEqual(await countries.byCode('BD'), { code: 'BD', load: 1 }, 'the second call is answered by the cache')
   assert.deepEqual(await app.get(RedisCacheService).get('country:BD'), { code: 'BD', load: 1 })
+  assert.equal(await countries.renumber('BD'), 'BD under lock:country:BD')
   await app.close()
 }
 
