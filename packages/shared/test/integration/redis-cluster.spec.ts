@@ -38,9 +38,12 @@ function connect(options: RedisConnectionOptions = { cluster: { nodes: cluster.n
   return made
 }
 
+/** Ready, and at rest: it has asked for the map once more, as it does at the start, and asks again when it has a reason or in half a minute. */
 async function connected(options?: RedisConnectionOptions): Promise<TestConnection> {
   const made = connect(options)
   await made.connection.ready()
+  const servers = made.connection['servers'] as unknown as { readonly calm: boolean }
+  await waitFor('the map to be at rest', () => servers.calm)
   return made
 }
 
