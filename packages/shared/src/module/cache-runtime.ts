@@ -26,6 +26,8 @@ export interface RuntimeSurroundings {
   readonly memoryStore?: ((hub: MemoryHub, keyPrefix: string) => CacheStore) | undefined
   /** Says nothing of what the memory driver is not. @default false */
   readonly quiet?: boolean | undefined
+  /** How long locks that are held get at shutdown to be given back, ms. @default 1_000 */
+  readonly lastWorkMs?: number | undefined
 }
 
 /**

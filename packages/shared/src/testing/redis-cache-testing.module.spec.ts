@@ -5,7 +5,13 @@ import { RedisCacheService } from '../cache/cache.js'
 import { CachePattern } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
 import { Cacheable } from '../cache/nest/cacheable.decorator.js'
-import { LockLostError, LockTimeoutError, RedisLockService, RedisSemaphore } from '../lock/index.js'
+import {
+  LockLostError,
+  LockTimeoutError,
+  LockUnavailableError,
+  RedisLockService,
+  RedisSemaphore,
+} from '../lock/index.js'
 import { getVextrusToken } from '../nest/tokens.js'
 import type { MemoryCacheStore } from '../cache/stores/memory.js'
 import { CacheRuntime } from '../module/cache-runtime.js'
@@ -225,6 +231,15 @@ describe('the probe', () => {
 })
 
 describe('the locks of the testing module', () => {
+  it('do not keep an application from closing whose test ends with one held', async () => {
+    const imports = [RedisCacheTestingModule.forRoot({ clock: new FakeClock() })]
+    const app = await Test.createTestingModule({ imports }).compile()
+    await app.init()
+    await app.get(RedisLockService).acquire('a')
+    await app.close()
+    await expect(app.get(RedisLockService).tryAcquire('b')).rejects.toThrow(LockUnavailableError)
+  })
+
   it('are the real ones, and live by the clock that is given', async () => {
     const clock = new FakeClock()
     const imports = [RedisCacheTestingModule.forRoot({ clock, lock: { ttl: '1m' } })]

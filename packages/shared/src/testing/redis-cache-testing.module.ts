@@ -41,7 +41,13 @@ export class RedisCacheTestingModule {
       { isGlobal, name },
       { useFactory: () => ({ jitter: 0, ...options, driver: 'memory', memory: new MemoryHub({ clock }) }) },
       {},
-      { clock, quiet: true, memoryStore: (hub, prefix) => new RecordingStore(hub, prefix) },
+      {
+        clock,
+        quiet: true,
+        memoryStore: (hub, prefix) => new RecordingStore(hub, prefix),
+        // A test may end with a lock in its hands, and nobody would move the clock on.
+        lastWorkMs: clock === undefined ? undefined : 0,
+      },
     )
     const probe = {
       provide: getVextrusToken(CacheProbe, name),
