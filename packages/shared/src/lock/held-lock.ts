@@ -55,6 +55,8 @@ export interface Grant {
   readonly sentAt: Moment
   /** An earlier copy of the call may still be under way to the store. */
   readonly doubtful: boolean
+  /** Grants within the process, each handed on to the next past those who wait elsewhere, up to this one. */
+  readonly turns: number
 }
 
 export interface Moment {

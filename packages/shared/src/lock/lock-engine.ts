@@ -22,10 +22,10 @@ export interface LockSurroundings {
   readonly random?: RandomSource | undefined
   /** Refuses keys beyond what is no key at all, such as one without its tenant. */
   readonly checkKey?: ((key: string) => void) | undefined
+  /** How long locks that are held get to be given back when all is closed, ms. @default 1_000 */
+  readonly lastWorkMs?: number | undefined
 }
 
-/** How long locks that are held get to be given back at shutdown, ms. */
-const LAST_WORK_MS = 1_000
 /** Between attempts to give back what the store did not answer for. */
 const GIVE_UP = { baseMs: 50, capMs: 1_000 }
 /** Between attempts to hear of wake-ups. */
@@ -40,6 +40,7 @@ export class LockEngine implements LockKeeper {
   private readonly random: RandomSource
   private readonly defaults: ResolvedLockOptions
   private readonly checkKey: (key: string) => void
+  private readonly lastWorkMs: number
   private readonly process: string
   private readonly lines = new Map<string, LockLine>()
   private readonly held = new Set<HeldLock>()
@@ -53,11 +54,17 @@ export class LockEngine implements LockKeeper {
   constructor(
     private readonly source: LockStore | (() => LockStore),
     options: LockOptions = {},
-    { clock = systemClock, random = systemRandom, checkKey = () => undefined }: LockSurroundings = {},
+    {
+      clock = systemClock,
+      random = systemRandom,
+      checkKey = () => undefined,
+      lastWorkMs = 1_000,
+    }: LockSurroundings = {},
   ) {
     this.clock = clock
     this.random = random
     this.checkKey = checkKey
+    this.lastWorkMs = lastWorkMs
     this.defaults = resolveLockOptions(options)
     this.process = random.token()
     this.environment = {
@@ -135,10 +142,10 @@ export class LockEngine implements LockKeeper {
   }
 
   async release(lock: HeldLock): Promise<ReleaseOutcome> {
-    const { lock: name, holder, doubtful } = lock.grant
+    const { lock: name, holder, doubtful, turns } = lock.grant
     const { heldMs } = lock
     const line = this.lines.get(`${name.kind}:${name.key}`)
-    const handedOn = doubtful ? undefined : line?.handOn(holder)
+    const handedOn = doubtful ? undefined : line?.handOn(holder, turns)
     const outcome = await (handedOn ?? this.giveBack(lock))
     // Not before the store has answered: whoever closes waits for this, and then takes the connection away.
     this.forgetHeld(lock)
@@ -150,14 +157,14 @@ export class LockEngine implements LockKeeper {
     this.forgetHeld(lock)
   }
 
-  /** Those who wait reject; locks that are held get a second to be given back, and stand until their time is over otherwise. */
+  /** Those who wait reject; locks that are held get a moment to be given back, and stand until their time is over otherwise. */
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
     for (const line of [...this.lines.values()]) line.close(this.closedError())
-    if (this.held.size > 0) {
+    if (this.held.size > 0 && this.lastWorkMs > 0) {
       await new Promise<void>((resolve) => {
-        const timer = this.clock.timer(LAST_WORK_MS, resolve)
+        const timer = this.clock.timer(this.lastWorkMs, resolve)
         this.idle = () => {
           timer.cancel()
           resolve()

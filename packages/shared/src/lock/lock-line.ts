@@ -48,9 +48,10 @@ export class LockLine {
   private resting: (() => void) | undefined
   private woken = false
   private returned: Returned | undefined
-  private turns = 0
-  /** This process has a place in the store's line. */
+  /** This process has, or may have, a place in the store's line. */
   private placed = false
+  /** The store did not answer when it was last asked. */
+  private failure: LockUnavailableError | undefined
 
   constructor(
     private readonly lock: LockName,
@@ -71,14 +72,13 @@ export class LockLine {
   /** @throws LockTimeoutError, LockUnavailableError, the reason of the caller's signal */
   join(mode: LockMode, call: ResolvedCall): Promise<HeldLock> {
     const { clock, random } = this.environment
-    if (call.waitMs === 0 && this.resting !== undefined) return Promise.reject(this.timeout({ call }))
+    if (call.waitMs === 0 && this.resting !== undefined) return Promise.reject(this.reasonFor({ call }))
     return new Promise<HeldLock>((resolve, reject) => {
       const caller: Caller = {
         call,
         holder: { token: random.token(), mode },
         since: clock.mono(),
         doubtful: false,
-        failure: undefined,
         gone: false,
         resolve,
         reject,
@@ -86,7 +86,7 @@ export class LockLine {
       }
       const { signal, waitMs } = call
       if (waitMs > 0) {
-        const timer: Timer = clock.timer(waitMs, () => this.leave(caller, caller.failure ?? this.timeout(caller)))
+        const timer: Timer = clock.timer(waitMs, () => this.leave(caller, this.reasonFor(caller)))
         caller.stop.push(() => timer.cancel())
       }
       if (signal !== undefined) caller.stop.push(onAbort(signal, () => this.leave(caller, signal.reason)))
@@ -101,11 +101,14 @@ export class LockLine {
     this.resting?.()
   }
 
-  /** Gives a lock back by handing it on within the process. Undefined: nobody here waits for that. */
-  handOn(holder: Holder): Promise<ReleaseOutcome> | undefined {
+  /**
+   * Gives a lock back by handing it on within the process. Undefined: nobody here waits for that.
+   * @param turns of its grant
+   */
+  handOn(holder: Holder, turns: number): Promise<ReleaseOutcome> | undefined {
     if (this.resting === undefined || this.returned !== undefined) return undefined
     return new Promise((settle) => {
-      this.returned = { holder, settle }
+      this.returned = { holder, turns, settle }
       this.wake()
     })
   }
@@ -133,7 +136,8 @@ export class LockLine {
     const { returned } = this
     this.returned = undefined
     this.woken = false
-    const passOthers = returned !== undefined && this.turns < localTurns
+    const passOthers = returned !== undefined && returned.turns < localTurns
+    const aliveMs = call.waitMs > 0 ? ALIVE_MS : 0
     const second = this.callers[1]
     const next = second !== undefined && second.call.waitMs > 0 ? second.holder.mode : undefined
     const sentAt = momentOf(clock)
@@ -144,7 +148,7 @@ export class LockLine {
         holder,
         ttlMs: call.ttlMs,
         process,
-        aliveMs: call.waitMs > 0 ? ALIVE_MS : 0,
+        aliveMs,
         giveBack: returned?.holder,
         passOthers,
         next,
@@ -152,23 +156,26 @@ export class LockLine {
       })
     } catch (error) {
       caller.doubtful = true
+      if (aliveMs > 0) this.placed = true
       if (returned !== undefined) this.keepReturned(returned)
-      if (!(error instanceof LockUnavailableError)) this.leave(caller, error)
-      else this.failed(caller, error)
+      if (error instanceof LockUnavailableError) this.failed(caller, (this.failure = error))
+      else this.leave(caller, error)
+      if (caller.gone) this.environment.giveUp(this.lock, caller.holder, true)
       return this.callers.length === 0 ? 0 : this.retries.next()
     }
     this.retries.reset()
+    this.failure = undefined
     caller.failure = undefined
     returned?.settle(reply.gaveBack ? 'released' : 'not-held')
     if (reply.fence === null) {
-      this.placed = call.waitMs > 0
+      if (aliveMs > 0) this.placed = true
       if (call.waitMs === 0) this.leave(caller, this.timeout(caller))
       else if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true)
       return Math.min(reply.retryMs, this.patienceMs)
     }
     this.placed = next !== undefined
-    this.turns = passOthers ? this.turns + 1 : 0
-    return this.granted(caller, { ...this.grantOf(caller), fence: reply.fence, sentAt }, reply.replicas)
+    const turns = passOthers ? returned.turns + 1 : 0
+    return this.granted(caller, { ...this.grantOf(caller), fence: reply.fence, sentAt, turns }, reply.replicas)
   }
 
   private granted(caller: Caller, grant: Grant, replicas: number | null): number {
@@ -187,9 +194,9 @@ export class LockLine {
     if (caller.gone) return 0
     caller.holder = { ...caller.holder, token: this.environment.random.token() }
     caller.doubtful = false
-    if (isSafe) return 0
-    this.failed(caller, tooFewReplicas(this.lock.key, replicas, call.replicas))
-    return caller.gone ? 0 : this.retries.next()
+    const { key } = this.lock
+    this.failed(caller, isSafe ? tooLate(key, grant.ttlMs) : tooFewReplicas(key, replicas, call.replicas))
+    return caller.gone || isSafe ? 0 : this.retries.next()
   }
 
   /** Without a wake-up. */
@@ -200,7 +207,6 @@ export class LockLine {
   private failed(caller: Caller, failure: LockUnavailableError): void {
     caller.failure = failure
     if (caller.call.waitMs === 0) this.leave(caller, failure)
-    if (caller.gone) this.environment.giveUp(this.lock, caller.holder, true)
   }
 
   /** What was to be given back in the same step as a call that failed. */
@@ -230,7 +236,7 @@ export class LockLine {
 
   private async rest(ms: number): Promise<void> {
     if (this.woken) return
-    for (const caller of [...this.callers]) if (caller.call.waitMs === 0) this.leave(caller, this.timeout(caller))
+    for (const caller of [...this.callers]) if (caller.call.waitMs === 0) this.leave(caller, this.reasonFor(caller))
     await new Promise<void>((resolve) => {
       const timer = this.environment.clock.timer(ms, () => this.resting?.())
       this.resting = () => {
@@ -252,8 +258,13 @@ export class LockLine {
     this.environment.store().release({ lock: this.lock, process }).catch(ignoreUnavailable)
   }
 
-  private grantOf({ call, holder, doubtful }: Caller): Omit<Grant, 'fence' | 'sentAt'> {
+  private grantOf({ call, holder, doubtful }: Caller): Omit<Grant, 'fence' | 'sentAt' | 'turns'> {
     return { lock: this.lock, holder, ttlMs: call.ttlMs, doubtful }
+  }
+
+  /** Why a caller has no lock when its time is over. While the store is away nobody knows whether others hold it. */
+  private reasonFor(caller: Pick<Caller, 'call' | 'failure'>): LockTimeoutError | LockUnavailableError {
+    return caller.failure ?? this.failure ?? this.timeout(caller)
   }
 
   private timeout({ call }: Pick<Caller, 'call'>): LockTimeoutError {
@@ -268,8 +279,8 @@ interface Caller {
   readonly since: number
   /** A call of its holder is or was under way whose outcome is not known. */
   doubtful: boolean
-  /** The last call failed like this. */
-  failure: LockUnavailableError | undefined
+  /** Its last call failed like this. */
+  failure?: LockUnavailableError | undefined
   gone: boolean
   readonly resolve: (lock: HeldLock) => void
   readonly reject: (error: unknown) => void
@@ -278,7 +289,15 @@ interface Caller {
 
 interface Returned {
   readonly holder: Holder
+  readonly turns: number
   readonly settle: (outcome: ReleaseOutcome) => void
+}
+
+function tooLate(key: string, ttlMs: number): LockUnavailableError {
+  return new LockUnavailableError(
+    `the answer for the lock '${key}' came after its time of ${ttlMs} ms; give it a longer ttlMs, or see why Redis is slow`,
+    { key },
+  )
 }
 
 function tooFewReplicas(key: string, found: number | null, wanted: number): LockUnavailableError {

@@ -169,7 +169,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await release('a')
         for (const [turn, process] of ['b', 'c', 'd'].entries()) {
           for (const later of ['b', 'c', 'd'].slice(turn + 1)) await refused(later)
-          await granted(process)
+          expect(await granted(process)).toBeTypeOf('bigint')
           await release(process)
         }
       })
@@ -180,14 +180,14 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await release('a')
         await refused('c', { aliveMs: 0 })
         await refused('d')
-        await granted('b')
+        expect(await granted('b')).toBeTypeOf('bigint')
       })
 
       it('has no place for a process that does not wait', async () => {
         await granted('a')
         await refused('b', { aliveMs: 0 })
         await release('a')
-        await granted('c')
+        expect(await granted('c')).toBeTypeOf('bigint')
       })
 
       it('keeps the place of a process that is heard of, also when another of its callers asks', async () => {
@@ -198,7 +198,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await refused('b', { token: 'b2' })
         await release('a')
         await refused('c')
-        await granted('b', { token: 'b2' })
+        expect(await granted('b', { token: 'b2' })).toBeTypeOf('bigint')
       })
 
       it('passes a process that is not heard of, and tells those behind when', async () => {
@@ -224,7 +224,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await refused('b')
         await release('a')
         await refused('b')
-        await granted('c')
+        expect(await granted('c')).toBeTypeOf('bigint')
       })
 
       it('is left by a process that gives up, and the next has its turn', async () => {
@@ -286,7 +286,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await release('b', 'b1', 1_000)
         await granted('c')
         await refused('a', { mode: 1_000, aliveMs: 0 })
-        await refused('d', { aliveMs: 0 })
+        expect(await refused('d', { aliveMs: 0 })).toMatchObject({ fence: null })
       })
 
       it('a reader behind a writer that waits, waits; so a writer is not kept out for ever', async () => {
@@ -300,7 +300,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await granted('b')
         await release('b')
         await granted('c', { mode: 1_000 })
-        await granted('d', { mode: 1_000 })
+        expect(await granted('d', { mode: 1_000 })).toBeTypeOf('bigint')
       })
 
       it('as many as there are permits, by the number that the asking one says', async () => {
@@ -313,7 +313,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await release('a', 'a1', 2)
         await refused('d', { mode: 2 })
         await release('b', 'b1', 2)
-        await granted('d', { mode: 2 })
+        expect(await granted('d', { mode: 2 })).toBeTypeOf('bigint')
       })
 
       it('locks of two kinds or of two names don’t know each other', async () => {
