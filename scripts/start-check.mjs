@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { main, root, say, Stop } from './lib/run.mjs'
 import { npm } from './lib/setup.mjs'
 
-const SERVICES = ['master-data', 'rules-engine']
+const SERVICES = ['master-data', 'rules-engine', 'finance']
 const LONGEST_START_MS = 180_000
 const LONGEST_END_MS = 5_000
 
@@ -39,5 +39,5 @@ await main(async () => {
     if (!new RegExp(`^${source} +.*\\d\\.\\d{3} +\\d+\\.\\d{3} +\\d+`, 'm').test(output))
       throw new Stop(`npm start has printed no latency of "${source}":\n${output}`)
   }
-  say(`start: ${SERVICES.join(' and ')} got ready, answered, and left with 0 after ${Math.round(ms)} ms`)
+  say(`start: ${SERVICES.join(', ')} got ready, answered, and left with 0 after ${Math.round(ms)} ms`)
 })

@@ -7,7 +7,7 @@ import { ensureDependencies } from './lib/setup.mjs'
 import { latencyLines, portOf, sharedLines } from './lib/start-report.mjs'
 
 /** In the order of their ports: PORT, PORT + 1, … or, without PORT, 3000, 3001, … */
-const SERVICES = ['master-data', 'rules-engine']
+const SERVICES = ['master-data', 'rules-engine', 'finance']
 
 /** A measurement takes a second or two. */
 const LONGEST_MEASUREMENT_MS = 15_000
