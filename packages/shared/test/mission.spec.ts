@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, type Mocked, vi 
 import { RedisCacheModule } from '../src/module/cache-entry.js'
 import { CachePattern, CacheService } from '../src/module/cache-entry.js'
 import { createCacheMock } from '../src/testing/index.js'
-import { Cacheable, CacheEvict, CachePut, RedisCacheService } from '../src/utils/index.js'
+import { Cacheable, CacheEvict, CachePut, RedisCacheService, RedisLockService } from '../src/utils/index.js'
 import { type RedisServer, startRedis } from './support/redis-server.js'
 import { waitFor } from './support/wait-for.js'
 
@@ -55,7 +55,8 @@ class Repository<Row extends object> {
     return [...this.rows]
   }
   async save(row: Row & { id?: string }): Promise<Row> {
-    this.rows = [...this.rows.filter((each) => (each as { id?: string }).id !== row.id), row]
+    const others = this.rows.filter((each) => row.id === undefined || (each as { id?: string }).id !== row.id)
+    this.rows = [...others, row]
     return row
   }
   async delete(where: Partial<Row>): Promise<void> {
@@ -250,6 +251,51 @@ class LookupService {
   }
 }
 
+// ---- Pattern 7: distributed locking
+
+interface NumberedInvoice {
+  tenantId: string
+  invoiceNumber: string
+}
+class NumberedInvoiceRepository extends Repository<NumberedInvoice> {}
+
+@Injectable()
+class InvoiceNumberService {
+  constructor(
+    private readonly lockService: RedisLockService,
+    private readonly repository: NumberedInvoiceRepository,
+  ) {}
+
+  async generateInvoiceNumber(tenantId: string): Promise<string> {
+    const lockKey = `lock:invoice-number:${tenantId}`
+
+    // Acquire lock (max wait: 5s, lock TTL: 10s)
+    const lock = await this.lockService.acquire(lockKey, 10000, 5000)
+
+    try {
+      // Critical section: only one process can execute this
+      const lastNumber = await this.getLastInvoiceNumber(tenantId)
+      const newNumber = this.incrementInvoiceNumber(lastNumber)
+
+      await this.repository.save({ tenantId, invoiceNumber: newNumber })
+
+      return newNumber
+    } finally {
+      // Always release lock
+      await this.lockService.release(lock)
+    }
+  }
+
+  private async getLastInvoiceNumber(tenantId: string): Promise<string | undefined> {
+    const rows = await this.repository.find()
+    return rows.findLast((row) => row.tenantId === tenantId)?.invoiceNumber
+  }
+
+  private incrementInvoiceNumber(last = 'INV-0'): string {
+    return `INV-${Number(last.slice(4)) + 1}`
+  }
+}
+
 // ---- Pattern 8: statistics
 
 @Controller('health')
@@ -310,6 +356,7 @@ const TENANT = 'tenant-1'
 let server: RedisServer
 let app: INestApplication
 let cache: RedisCacheService
+const numbered = new NumberedInvoiceRepository()
 const products = new ProductRepository([{ id: '1', tenantId: TENANT, name: 'Product 1' }])
 const customers = new CustomerRepository([{ id: '1', tenantId: TENANT, name: 'Ann' }])
 const countries = new CountryRepository([
@@ -352,10 +399,11 @@ function appModule({ host, port }: RedisServer) {
     controllers: [HealthController],
     providers: [
       ...[ProductService, CustomerQueryHandler, CustomerCommandHandler, InvoiceService, LookupService],
-      ...[InvalidateInvoiceListHandler, InvalidateInvoiceStatusHandler],
+      ...[InvalidateInvoiceListHandler, InvalidateInvoiceStatusHandler, InvoiceNumberService],
       { provide: ProductRepository, useValue: products },
       { provide: CustomerRepository, useValue: customers },
       { provide: CountryRepository, useValue: countries },
+      { provide: NumberedInvoiceRepository, useValue: numbered },
     ],
   })
   class AppModule {}
@@ -505,6 +553,33 @@ describe('pattern 6: pre-defined patterns', () => {
     await expectTtl('country:BD', 7_200)
     await expectTtl(`invoices:${TENANT}:pending`, 60)
     await expectTtl(`report:revenue:${TENANT}`, 1_800)
+  })
+})
+
+describe('pattern 7: distributed locking', () => {
+  it('numbers invoices without a gap or a double, in every process', async () => {
+    const other = await Test.createTestingModule({ imports: [appModule(server)] }).compile()
+    await other.init()
+    const services = [app, other].map((each) => each.get(InvoiceNumberService))
+    const numbers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => services[i % 2]!.generateInvoiceNumber(TENANT)),
+    )
+    const expected = Array.from({ length: 40 }, (_, i) => `INV-${i + 1}`)
+    expect([...numbers].sort()).toEqual([...expected].sort())
+    expect((await numbered.find()).map(({ invoiceNumber }) => invoiceNumber)).toEqual(expected)
+    expect(await services[0]!.generateInvoiceNumber('tenant-2')).toBe('INV-1')
+    await other.close()
+  })
+
+  it('holds a lock for 10 seconds at most, under a key of its own', async () => {
+    const locks = app.get(RedisLockService)
+    const lockKey = `lock:invoice-number:${TENANT}`
+    const lock = await locks.acquire(lockKey, 10000, 5000)
+    const ms = Number(await server.command('PTTL', `vextrus@lock:{${lockKey}}:mutex`))
+    expect(ms).toBeLessThanOrEqual(10_000)
+    expect(ms).toBeGreaterThan(5_000)
+    expect(await locks.release(lock)).toBe('released')
+    expect(await server.command('EXISTS', `vextrus@lock:{${lockKey}}:mutex`)).toBe(0)
   })
 })
 
