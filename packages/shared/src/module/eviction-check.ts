@@ -22,11 +22,13 @@ export async function warnOfEviction(connection: RedisConnection, warn: (message
 }
 
 async function look(connection: RedisConnection, warn: (message: string) => void): Promise<void> {
-  const policies = await Promise.all(connection.shards().map(policyOf))
-  const evicting = policies.find((policy) => policy?.startsWith('allkeys-'))
+  const masters = await Promise.all(
+    connection.shards().map(async (shard) => ({ id: shard.id, policy: await policyOf(shard) })),
+  )
+  const evicting = masters.find(({ policy }) => policy?.startsWith('allkeys-'))
   if (evicting === undefined) return
   warn(
-    `locks live on ${connection.id}, whose maxmemory-policy is ${evicting}: short of memory, it evicts locks that are held. ` +
+    `locks live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, it evicts locks that are held. ` +
       "Keep them on a server that evicts nothing: give it a forRoot of its own, and its name in `use`, as in use: { lock: 'locks' }",
   )
 }

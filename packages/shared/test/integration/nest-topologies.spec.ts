@@ -1,6 +1,7 @@
 import { Injectable, Logger, Module } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { currentLock, Locked } from '../../src/lock/index.js'
 import {
   Cacheable,
   CacheEvict,
@@ -33,7 +34,15 @@ class Customers {
   async changeEvery(_rest: number): Promise<void> {}
 }
 
-@Module({ providers: [Customers] })
+@Injectable()
+class Numbers {
+  @Locked({ key: (id: number) => `lock:number:${id}` })
+  async next(_id: number): Promise<bigint> {
+    return currentLock()!.fence
+  }
+}
+
+@Module({ providers: [Customers, Numbers] })
 class CustomersModule {}
 
 const IDS = Array.from({ length: 20 }, (_, id) => id)
@@ -47,6 +56,7 @@ async function boot(options: RedisCacheModuleOptions) {
   const [customers, cache] = [app.get(Customers), app.get(RedisCacheService)]
   return {
     customers,
+    numbers: app.get(Numbers),
     cached: async () => (await cache.getMany(IDS.map((id) => `customer:${id}`))).filter(Boolean).length,
   }
 }
@@ -77,6 +87,22 @@ describe('an application on a Cluster', () => {
     expect(await one.cached()).toBe(IDS.length / 2)
     await one.customers.removeAll()
     expect(await other.cached()).toBe(0)
+  })
+
+  it('locks on every master, and warns at boot of one that evicts', async () => {
+    const at = { cluster: { nodes: cluster.nodes } }
+    const warn = vi.mocked(Logger.prototype.warn)
+    const [one, other] = [await boot(at), await boot(at)]
+    expect(warn).not.toHaveBeenCalled()
+    for (const id of IDS) {
+      const [first, second] = [await one.numbers.next(id), await other.numbers.next(id)]
+      expect(second > first).toBe(true)
+    }
+    const last = cluster.servers.at(-1)!
+    await last.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    await boot(at)
+    expect(warn.mock.calls).toEqual([[expect.stringContaining(`locks live on ${last.host}:${last.port}, `)]])
+    await last.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
   })
 })
 
