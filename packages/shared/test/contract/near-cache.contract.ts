@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RedisCacheService } from '../../src/cache/cache.js'
 import type { CacheOptions } from '../../src/cache/options.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
@@ -38,6 +38,9 @@ export function nearCacheContract(
       for (const cache of [one, other]) cache.resetStatistics()
     })
 
+    afterEach(() => {
+      if (hearsAll) backend.release()
+    })
     afterAll(() => backend.close())
 
     async function begin(options: CacheOptions = {}): Promise<void> {

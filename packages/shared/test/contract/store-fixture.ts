@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest'
 import type {
   CacheStore,
   Fill,
@@ -32,6 +32,7 @@ export class StoreFixture {
       this.one = await this.backend.store(this.prefix)
       this.other = await this.backend.store(this.prefix)
     })
+    afterEach(() => this.backend.release()())
     afterAll(() => this.backend.close())
   }
 

@@ -18,6 +18,8 @@ export interface CacheBackend {
   caches(options?: CacheOptions, surroundings?: CacheDependencies): Promise<CachePair>
   /** One more process, on the prefix of others. */
   cacheOn(prefix: string, options?: CacheOptions, surroundings?: CacheDependencies): Promise<RedisCacheService>
+  /** Begins to close the caches that were made so far, with their clients (see `StoreBackend.release`); {@link close} waits for it. */
+  release(): void
   close(): Promise<void>
 }
 
@@ -67,9 +69,16 @@ export async function clusterCaches(): Promise<CacheBackend> {
 
 function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBackend {
   const caches: RedisCacheService[] = []
+  const closing: Promise<void>[] = []
   let prefixes = 0
+  // Nobody waits for it: loads that a test has left hanging get a second.
+  const release = (): void => {
+    const closeClients = stores.release()
+    closing.push(Promise.all(caches.splice(0).map((cache) => cache.close())).then(closeClients))
+  }
   return {
     stores,
+    release,
     async caches(options, surroundings) {
       const prefix = `vextrus${++prefixes}:`
       const [store, second] = [new SwitchedStore(await stores.store(prefix)), await stores.store(prefix)]
@@ -87,10 +96,10 @@ function backend(stores: StoreBackend, defaults: CacheDependencies): CacheBacken
       return cache
     },
     async close() {
-      const closing = Promise.all(caches.map((cache) => cache.close()))
-      // Loads that a test has left hanging get a second, of whoever's clock.
+      release()
+      // That second is of whoever's clock.
       if (defaults.clock !== undefined) await stores.elapse(1_000)
-      await closing
+      await Promise.all(closing)
       await stores.close()
     },
   }

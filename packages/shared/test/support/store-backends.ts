@@ -18,6 +18,11 @@ import { waitFor } from './wait-for.js'
 export interface StoreBackend {
   /** A client of its own. */
   store(keyPrefix: string): Promise<CacheStore>
+  /**
+   * Lets go of the clients that were made so far; what it answers closes them. Each has connections with heartbeats, on a Cluster six: those of a
+   * whole suite would starve its last tests.
+   */
+  release(): () => Promise<void>
   /** The server's clock moves on by at least this much. */
   elapse(ms: number): Promise<void>
   /** The tag clock's key is gone. */
@@ -40,6 +45,7 @@ export async function memoryBackend(): Promise<StoreBackend & { readonly clock: 
     clock,
     server: null,
     store: async (keyPrefix) => new MemoryCacheStore(hub, keyPrefix),
+    release: () => async () => undefined,
     elapse: (ms) => clock.advance(ms),
     loseClock: async (keyPrefix) => loseClock(spaceOf(hub, keyPrefix)),
     loseLease: async (keyPrefix, key) => void spaceOf(hub, keyPrefix).dropLease(key),
@@ -106,6 +112,10 @@ function serverBackend(
   tracksNot = false,
 ): Omit<StoreBackend, 'close' | 'server'> & { close(stop: () => Promise<void>): Promise<void> } {
   const clients: { close(): Promise<void> }[] = []
+  const release = (): (() => Promise<void>) => {
+    const released = clients.splice(0)
+    return async () => void (await Promise.all(released.map((client) => client.close())))
+  }
   const now = async (): Promise<number> => {
     const times = (await Promise.all(servers.map((server) => server.command('TIME')))) as [string, string][]
     return Math.min(...times.map(([seconds, micros]) => Number(seconds) * 1_000 + Number(micros) / 1_000))
@@ -114,6 +124,7 @@ function serverBackend(
     (await serverOf(redisKey)).command(name, ...args)
   return {
     command,
+    release,
     async store(keyPrefix) {
       const client = await connected(options, new Keyspace(keyPrefix), tracksNot)
       clients.push(client)
@@ -136,7 +147,7 @@ function serverBackend(
       return Number(await command(entry, 'PTTL', entry))
     },
     async close(stop) {
-      await Promise.all(clients.map((client) => client.close()))
+      await release()()
       // Whatever the suite did, nothing of ours may stay for ever but the tag clocks.
       const forEver = (await Promise.all(servers.map((server) => server.scanKeysWithoutTtl([])))).flat()
       await stop()
