@@ -31,6 +31,16 @@ export interface WorkerEvents {
   counts?(counts: Counts): void
   /** It is about to be killed in the middle of its load; machine ms. */
   dying?(at: number): void
+  /** It is about to stop itself. */
+  stopping?(where: Stop): void
+}
+
+/** A process stops itself while it holds a lock. */
+export interface Stop {
+  /** Of its program. */
+  readonly place: string
+  readonly key: string
+  readonly fence: string
 }
 
 export type Counts = Readonly<Record<string, number>>
@@ -66,7 +76,7 @@ export class Worker {
   private output = ''
 
   constructor(
-    readonly options: WorkerOptions,
+    private readonly name: string,
     private readonly process: ChildProcess,
     private readonly events: WorkerEvents,
   ) {
@@ -81,7 +91,7 @@ export class Worker {
       process.once('exit', (code, signal) => {
         running.delete(process)
         for (const { reject } of this.asked.values()) {
-          reject(new WorkerGone(`${options.name} ended with ${signal ?? `exit code ${code}`}:\n${this.output}`))
+          reject(new WorkerGone(`${name} ended with ${signal ?? `exit code ${code}`}:\n${this.output}`))
         }
         this.asked.clear()
         resolve()
@@ -108,7 +118,7 @@ export class Worker {
     return new Promise((resolve, reject) => {
       this.asked.set(id, { resolve: resolve as (output: unknown) => void, reject })
       this.process.send({ id, task, input }, (error) => {
-        if (error !== null && this.asked.delete(id)) reject(new WorkerGone(`${this.options.name} is gone`))
+        if (error !== null && this.asked.delete(id)) reject(new WorkerGone(`${this.name} is gone`))
       })
     })
   }
@@ -136,6 +146,7 @@ export class Worker {
     if (message.event === 'violation') return this.events.violation?.(message.details)
     if (message.event === 'counts') return this.events.counts?.(message.counts)
     if (message.event === 'dying') return this.events.dying?.(message.at)
+    if (message.event === 'stopping') return this.events.stopping?.(message.where)
     if (message.event !== undefined) return
     const question = this.asked.get(message.id)
     this.asked.delete(message.id)
@@ -147,18 +158,33 @@ export class Worker {
 /** The process ended before it answered. */
 export class WorkerGone extends Error {}
 
-/** Starts a process and waits until its cache is connected. */
+/** Starts a process of the race and waits until its cache is connected. */
 export async function startWorker(options: WorkerOptions, events: WorkerEvents = {}): Promise<Worker> {
-  const entry = join(options.dist ?? process.env['RACE_DIST'] ?? DIST, 'module', 'cache-entry.js')
-  if (options.mode === 'vextrus' && !existsSync(entry))
-    throw new Error(`The race runs on the compiled toolkit: run \`npm run build\` first (${entry} is missing)`)
+  const entry = options.mode === 'vextrus' ? compiled('module/cache-entry.js', options.dist) : undefined
+  return startProgram(join(here, 'worker.mjs'), { ...options, entry }, events)
+}
+
+/** The URL of a file of the compiled toolkit. @throws Error it is not compiled */
+export function compiled(file: string, dist: string = process.env['RACE_DIST'] ?? DIST): string {
+  const path = join(dist, file)
+  if (!existsSync(path))
+    throw new Error(`The race runs on the compiled toolkit: run \`npm run build\` first (${path} is missing)`)
+  return pathToFileURL(path).href
+}
+
+/** Starts a process and waits until it says that it is ready. @param program that speaks as worker.mjs does, its one argument the options */
+export async function startProgram<Options extends { readonly name: string }>(
+  program: string,
+  options: Options,
+  events: WorkerEvents,
+): Promise<Worker> {
   const child = fork(
-    join(here, 'worker.mjs'),
-    [JSON.stringify({ ...options, entry: pathToFileURL(entry).href })],
+    program,
+    [JSON.stringify(options)],
     // The parent may run under a test runner: its loaders are not for this process.
     { execArgv: [], silent: true },
   )
-  const worker = new Worker(options, child, events)
+  const worker = new Worker(options.name, child, events)
   const ready = new Promise<void>((resolve) => {
     const hear = (message: unknown): void => {
       if ((message as Message).event !== 'ready') return
@@ -185,6 +211,7 @@ type Message =
   | { readonly event: 'violation'; readonly details: Violation }
   | { readonly event: 'counts'; readonly counts: Counts }
   | { readonly event: 'dying'; readonly at: number }
+  | { readonly event: 'stopping'; readonly where: Stop }
   | { readonly event?: undefined; readonly id: number; readonly output?: unknown; readonly error?: string }
 
 /** Workers end with their parent by themselves; a stopped one can't. */

@@ -1,2 +1,6 @@
 /** The toolkit's tests need one too. */
-export { postgresPrograms, type RealPostgres, startRealPostgres } from '../../../../packages/shared/test/support/real-postgres.js'
+export {
+  postgresPrograms,
+  type RealPostgres,
+  startRealPostgres,
+} from '../../../../packages/shared/test/support/real-postgres.js'
