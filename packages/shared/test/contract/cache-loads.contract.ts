@@ -30,10 +30,10 @@ export function impatientLoads(ofSuite: () => CacheBackend): void {
 
     it('end after the hard time-out: the caller is rejected, the loader told, and others may load at once', async () => {
       const { load, signals } = hanging()
-      const error = rejection(one.getOrSet('k', load, { loadTimeout: { hard: '300ms' } }))
+      const error = rejection(one.getOrSet('k', load, { loadTimeout: { hard: '1s' } }))
       await waitFor('the load', () => signals.length === 1)
-      await backend.stores.elapse(300)
-      expect(await error).toMatchObject({ name: 'LoadTimeoutError', code: 'LOAD_TIMEOUT', key: 'k', hardMs: 300 })
+      await backend.stores.elapse(1_000)
+      expect(await error).toMatchObject({ name: 'LoadTimeoutError', code: 'LOAD_TIMEOUT', key: 'k', hardMs: 1_000 })
       expect(signals[0]!.reason).toBe(await error)
       // With its lease kept this would be a wait of seconds.
       const quick = { loadTimeout: { hard: '2s' } }
@@ -92,10 +92,10 @@ export function impatientLoads(ofSuite: () => CacheBackend): void {
         signals.push(signal)
         return new Promise(() => undefined)
       }
-      const options = { key: (id: number) => `n:${id}`, load, loadTimeout: { hard: '300ms' } }
+      const options = { key: (id: number) => `n:${id}`, load, loadTimeout: { hard: '1s' } }
       const error = rejection(one.getOrSetMany([1, 2, 3], options))
       await waitFor('the load', () => signals.length === 1)
-      await backend.stores.elapse(310)
+      await backend.stores.elapse(1_010)
       expect(await error).toMatchObject({ code: 'LOAD_TIMEOUT' })
       await waitFor('the abortion', () => signals[0]!.aborted)
     })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RedisCacheService } from '../../src/cache/cache.js'
 import { CacheUnavailableError, SensitiveDataError, TenantKeyError } from '../../src/cache/errors.js'
 import type { GetOrSetOptions } from '../../src/cache/public-types.js'
@@ -28,6 +28,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       ;({ one, other } = pair)
     })
 
+    afterEach(() => backend.release())
     afterAll(() => backend.close())
 
     const filled = (key: string, cache = other): Promise<void> => waitFor(`the fill of ${key}`, () => cache.has(key))
@@ -131,12 +132,12 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       it('finds room where only holds of processes that died are in the way, although nobody has read since', async () => {
         const keys = Array.from({ length: 60 }, (_, i) => `k${i}`)
         const begun = vi.fn(() => new Promise<never>(() => undefined))
-        void one.invalidateAround({ keys }, begun, { hold: 500 })
+        void one.invalidateAround({ keys }, begun, { hold: 1_500 })
         await waitFor('the work', () => begun.mock.calls.length === 1)
         pair.store.away = true
         const work = vi.fn(async () => 'done')
         await expect(other.invalidateAround({ keys }, work)).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
-        await backend.stores.elapse(700)
+        await backend.stores.elapse(1_700)
         expect(await other.invalidateAround({ keys }, work)).toBe('done')
         expect(work).toHaveBeenCalledTimes(1)
       })
@@ -245,7 +246,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
       })
 
       it('goes on serving when the load fails, until the grace is over', async () => {
-        await one.set('k', 'old', { ttl: '40ms', grace: '200ms' })
+        await one.set('k', 'old', { ttl: '40ms', grace: '2s' })
         await backend.stores.elapse(60)
         const failing = vi.fn(() => Promise.reject(new Error('no origin')))
         expect(await one.getOrSet<string>('k', failing, options)).toBe('old')
@@ -253,7 +254,7 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await waitFor('the release of the lease', () =>
           other.getOrSet<string>('k', failing, options).then((v) => v === 'old'),
         )
-        await backend.stores.elapse(220)
+        await backend.stores.elapse(2_000)
         await expect(one.getOrSet('k', failing, options)).rejects.toThrow('no origin')
       })
 
@@ -319,9 +320,9 @@ export function cacheOperationsContract(name: string, makeBackend: () => Promise
         await one.set('k', 1, options)
         await backend.stores.elapse(60)
         expect(await one.get('short')).toBeNull()
-        expect(await one.touch('k', '400ms')).toBe(true)
+        expect(await one.touch('k', '1s')).toBe(true)
         expect((await one.lookup('k')).stale).toBe(false)
-        await backend.stores.elapse(420)
+        await backend.stores.elapse(1_020)
         expect(await other.lookup('k')).toMatchObject({ hit: true, stale: true })
       })
     })

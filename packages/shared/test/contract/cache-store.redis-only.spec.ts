@@ -14,7 +14,7 @@ import { onWake } from '../support/manual-pushes.js'
 
 /** What only a real server shows: scripts it does not know, a pause, a loss, and other clients between two commands. */
 
-const COMMAND_TIMEOUT_MS = 300
+const COMMAND_TIMEOUT_MS = 1_000
 const keyspace = new Keyspace('vextrus:')
 let server: RedisServer
 let client: Awaited<ReturnType<typeof connected>>
