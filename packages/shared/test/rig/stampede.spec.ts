@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LEASE_MS } from '../../src/cache/lease-upkeep.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
+import { waitFor } from '../support/wait-for.js'
 import { startWorker, type Worker, WorkerGone } from './fleet.js'
 
 const CALLERS = 250
@@ -237,11 +238,8 @@ class FillTimes {
 
   /** Machine ms. */
   async of(key: string): Promise<number> {
-    return vi.waitFor(() => {
-      const at = this.stored.get(key)
-      if (at === undefined) throw new Error(`${key} was not stored`)
-      return at
-    })
+    await waitFor(`the account of ${key}`, () => this.stored.has(key))
+    return this.stored.get(key)!
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 export async function waitFor(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 5_000,
+  deadlineMs = 15_000,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs
   while (!(await condition())) {
