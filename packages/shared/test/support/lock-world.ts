@@ -15,6 +15,11 @@ import { SeededRandom } from './seeded-random.js'
 export class SetClock extends FakeClock {
   private setMs = 0
 
+  /** Where all is memory, what is under way is promises. */
+  override settle(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
   override wall(): number {
     return super.wall() + this.setMs
   }
