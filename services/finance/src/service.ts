@@ -13,6 +13,10 @@ export const finance: ServiceDefinition = {
   title: 'Vextrus finance',
   description: 'Invoices, stock and accounts of the ERP’s tenants. Tenant data needs the header x-tenant-id.',
   tenancy: { required: true },
+  cache: {
+    // What one replica has answered as done, the next read of every other one shows: a hit of its memory asks Redis first whether anything changed.
+    l1: { staleness: 'strict' },
+  },
   ownKeys: ['invoice:*', 'invoices:*', 'report:revenue:*', 'stock:*', 'account:*'],
   database,
   features: [InvoicesModule, CustomersModule, StockModule, AccountsModule, ReportsModule, ExportsModule],

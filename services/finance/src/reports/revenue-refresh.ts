@@ -7,9 +7,6 @@ import { Repository } from 'typeorm'
 import { revenueKey } from '../invoices/invoice.cache.js'
 import { RevenueReport } from './revenue.report.js'
 
-/** A minute less than the 5 of the schedule: the clocks of two replicas may differ by as much. */
-const KEEP_MS = 4 * 60_000
-
 /**
  * Time-based refresh: hardly anybody waits for the report of a tenant to be computed, and what an import changed past the service is in it within
  * 5 minutes. One replica does it for all.
@@ -25,7 +22,7 @@ export class RevenueRefresh {
 
   @Cron(CronExpression.EVERY_5_MINUTES, { name: 'refresh-revenue', waitForCompletion: true })
   async refreshRevenue(): Promise<void> {
-    await this.oneReplica.run('refresh-revenue', KEEP_MS, () => this.refreshAll())
+    await this.oneReplica.run('refresh-revenue', () => this.refreshAll())
   }
 
   private async refreshAll(): Promise<void> {

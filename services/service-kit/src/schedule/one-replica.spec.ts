@@ -29,20 +29,17 @@ const KEEP_MS = 240_000
 describe('scheduled work', () => {
   it('is done by one of all replicas, also when the others come when it is done', async () => {
     const work = vi.fn<() => Promise<void>>().mockResolvedValue()
-    const together = await Promise.all([1, 2, 3].map(() => replica().run('refresh', KEEP_MS, work)))
+    const together = await Promise.all([1, 2, 3].map(() => replica().run('refresh', work)))
     expect(together.filter(Boolean)).toHaveLength(1)
     await clock.advance(KEEP_MS / 2)
-    expect(await replica().run('refresh', KEEP_MS, work)).toBe(false)
+    expect(await replica().run('refresh', work)).toBe(false)
     expect(work).toHaveBeenCalledOnce()
   })
 
   it('is done again at the next tick, by whoever comes first', async () => {
     const work = vi.fn<() => Promise<void>>().mockResolvedValue()
     for (let tick = 1; tick <= 3; tick++) {
-      expect([await replica().run('refresh', KEEP_MS, work), await replica().run('refresh', KEEP_MS, work)]).toEqual([
-        true,
-        false,
-      ])
+      expect([await replica().run('refresh', work), await replica().run('refresh', work)]).toEqual([true, false])
       expect(work).toHaveBeenCalledTimes(tick)
       await clock.advance(300_000)
     }
@@ -50,15 +47,12 @@ describe('scheduled work', () => {
 
   it('that fails rejects, and may be done by the next one who comes', async () => {
     const fail = () => Promise.reject(new Error('the database is away'))
-    await expect(replica().run('refresh', KEEP_MS, fail)).rejects.toThrowError('the database is away')
-    expect(await replica().run('refresh', KEEP_MS, () => Promise.resolve())).toBe(true)
+    await expect(replica().run('refresh', fail)).rejects.toThrowError('the database is away')
+    expect(await replica().run('refresh', () => Promise.resolve())).toBe(true)
   })
 
   it('of one name keeps none of another from being done', async () => {
     const done = () => Promise.resolve()
-    expect([await replica().run('one', KEEP_MS, done), await replica().run('other', KEEP_MS, done)]).toEqual([
-      true,
-      true,
-    ])
+    expect([await replica().run('one', done), await replica().run('other', done)]).toEqual([true, true])
   })
 })
