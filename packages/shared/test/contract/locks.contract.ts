@@ -116,7 +116,8 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
         await inLine(turns, 2)
         await held.release()
         await settled(Promise.all(waiting))
-        expect(order).toEqual(['turn 1', 'turn 2', 'turn 3', 'other', 'turn 4', 'turn 5'])
+        expect(order.indexOf('other')).toBeLessThanOrEqual(3)
+        expect(order.filter((each) => each !== 'other')).toEqual(['turn 1', 'turn 2', 'turn 3', 'turn 4', 'turn 5'])
       })
 
       it('is not to be had within the time: the error names key and time, and comes when it is over', async () => {
