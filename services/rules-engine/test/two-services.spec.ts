@@ -40,15 +40,29 @@ const untilInMemory = (service: TestService, read: () => Promise<unknown>) =>
     return l1Hits(service) > before
   })
 
-/** What an edit took to be in force in the other service, from its answer on. */
-const delays: number[] = []
+/** By contract no read that begins so long after an edit was answered shows what was before it. */
+const STALENESS_MS = 2_000
 
-/** Waits for an edit to be in force in the other service: within 2 s by contract, and usually as long as a push takes. */
+/** What an edit took to be in force in the other service, from its answer on, and what a read took then: the pace of this machine. */
+const delays: number[] = []
+const paces: number[] = []
+
+/** Waits for an edit to be in force in the other service: within the staleness by contract, and usually as long as a push takes. */
 const expectInForce = async (what: string, read: () => Promise<unknown>, expected: unknown) => {
-  const started = performance.now()
-  await until(what, async () => JSON.stringify(await read()) === JSON.stringify(expected), 2_000)
-  delays.push(performance.now() - started)
+  const answered = performance.now()
+  let oldest = answered
+  await until(what, async () => {
+    const began = performance.now()
+    const isInForce = JSON.stringify(await read()) === JSON.stringify(expected)
+    if (isInForce) paces.push(performance.now() - began)
+    else oldest = began
+    return isInForce
+  })
+  expect(oldest - answered).toBeLessThan(STALENESS_MS)
+  delays.push(performance.now() - answered)
 }
+
+const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!
 
 describe('an edit through one service is in force in the other at once, though it answers from its memory:', () => {
   it('a rule', async () => {
@@ -106,9 +120,9 @@ describe('an edit through one service is in force in the other at once, though i
   })
 
   it('and “at once” is a matter of milliseconds', () => {
-    const sorted = delays.toSorted((a, b) => a - b)
-    expect(sorted.length).toBeGreaterThan(15)
-    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(250)
+    expect(delays.length).toBeGreaterThan(15)
+    // Where this machine is busy, a few reads take longer than that.
+    expect(median(delays)).toBeLessThan(Math.max(250, 5 * median(paces)))
   })
 })
 
