@@ -4,7 +4,7 @@ import { waitFor } from '../support/wait-for.js'
 import { badDay, NOTHING_WRONG, PATIENT, refusals } from './bad-day.js'
 
 /** A heartbeat, every 500 ms, and the time of a busy machine. */
-const NOTICED_MS = 1_500
+const NOTICED_MS = 3_000
 
 describe('a server that is made a replica of another', PATIENT, () => {
   it('refuses writes, is left within a heartbeat, and is used again when it is a master', async () => {

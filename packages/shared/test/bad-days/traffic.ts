@@ -12,7 +12,7 @@ import type { Watchdog } from './watchdog.js'
 const READERS = 5
 const WRITERS = 2
 /** For the last operations to end: longer than any of them may take. */
-const STOP_MS = 10_000
+const STOP_MS = 30_000
 
 /** Everybody reads and writes the same few keys, each process through its own cache, until {@link stop}; every answer is judged. */
 export class Traffic {
