@@ -111,12 +111,12 @@ it('while a master is away nothing is live, and pushes of its successor come aft
   const old = await cluster.masterOf(`vextrus:${key}`)
   await old.kill()
   open.push(() => old.restart().then(() => cluster.healthy()))
-  await waitFor('it is noticed', () => !pushes.live, 3_000)
+  await waitFor('it is noticed', () => !pushes.live)
   await waitFor('it is told', () => heard.includes(null))
-  await waitFor('live again', () => pushes.live, 12_000)
+  await waitFor('live again', () => pushes.live, 30_000)
   heard.length = 0
   await write(connection, key)
-  await expect.poll(() => heard, { timeout: 5_000 }).toContain(key)
+  await expect.poll(() => heard, { timeout: 15_000 }).toContain(key)
 })
 
 it('a subscriber hears what is published at any node, and goes to another one when its own is lost', async () => {
@@ -130,7 +130,7 @@ it('a subscriber hears what is published at any node, and goes to another one wh
     name: 'vextrus-test-subscriber',
     connectTimeoutMs: 2_000,
     timeoutMs: 2_000,
-    heartbeat: { everyMs: 100, timeoutMs: 400 },
+    heartbeat: { everyMs: 100, timeoutMs: 1_500 },
     onError: (error) => {
       throw error
     },

@@ -21,7 +21,7 @@ async function server(...options: Parameters<typeof startRedis>): Promise<RedisS
   return started
 }
 
-/** A connection with a short deadline, and what it logged. */
+/** A connection with a deadline that a busy machine keeps, and what it logged. */
 function connect(options: RedisConnectionOptions): { connection: RedisConnection; logged: string[] } {
   const logged: string[] = []
   const note =
@@ -29,7 +29,7 @@ function connect(options: RedisConnectionOptions): { connection: RedisConnection
     (message: string): void =>
       void logged.push(`${level}: ${message}`)
   const logger = { warn: note('warn'), log: note('log'), debug: note('debug') }
-  const connection = new RedisConnection({ commandTimeout: 200, ...options }, { logger })
+  const connection = new RedisConnection({ commandTimeout: 1_000, ...options }, { logger })
   open.push(() => connection.close())
   return { connection, logged }
 }
@@ -171,7 +171,7 @@ describe('a connection', () => {
 
   it('gives up on a stopped Redis at the deadline, then at once, and is ready when it goes on', async () => {
     const redis = await server()
-    const { connection, logged } = connect({ url: redis.url })
+    const { connection, logged } = connect({ url: redis.url, commandTimeout: 500 })
     await connection.ready()
     const shard = connection.shards()[0]!
     const before = shard.session
@@ -182,13 +182,14 @@ describe('a connection', () => {
     const tookMs = performance.now() - started
     expect(late).toMatchObject({ reason: 'deadline' })
     expect(late.message).toContain('`commandTimeout`')
-    expect(tookMs).toBeGreaterThanOrEqual(199)
-    expect(tookMs).toBeLessThan(1_000)
+    expect(tookMs).toBeGreaterThanOrEqual(499)
+    // Sooner than the connection would be given up.
+    expect(tookMs).toBeLessThan(5_000)
 
     await Promise.all([refusal(shard.exec([PING])), refusal(shard.exec([PING]))])
-    const atOnce = performance.now()
-    expect(await refusal(shard.exec([PING]))).toMatchObject({ reason: 'circuit-open' })
-    expect(performance.now() - atOnce).toBeLessThan(50)
+    // Before anything else has its turn.
+    const turn = new Promise((resolve) => setImmediate(resolve))
+    expect(await Promise.race([refusal(shard.exec([PING])), turn])).toMatchObject({ reason: 'circuit-open' })
     expect(connection.status).toBe('unavailable')
     await waitFor('the warning', () => logged.some((line) => line.startsWith('warn: ')))
 
@@ -201,10 +202,10 @@ describe('a connection', () => {
 
   it('does not take its own blocked event loop for a slow server', async () => {
     const redis = await server()
-    const { connection } = connect({ url: redis.url, commandTimeout: 100 })
+    const { connection } = connect({ url: redis.url, commandTimeout: 500 })
     await connection.ready()
     const answers = Promise.all([1, 2, 3].map(() => connection.shards()[0]!.exec([PING])))
-    const until = performance.now() + 400
+    const until = performance.now() + 1_500
     while (performance.now() < until);
     expect((await answers).map(({ replies }) => replies[0])).toEqual(['PONG', 'PONG', 'PONG'])
     expect(connection.status).toBe('ready')
@@ -212,10 +213,10 @@ describe('a connection', () => {
 
   it('makes a new connection when the old one has been silent for seconds', async () => {
     const redis = await server()
-    const { connection } = connect({ url: redis.url, commandTimeout: 100 })
+    const { connection } = connect({ url: redis.url })
     await connection.ready()
     redis.pause()
-    await waitFor('the connection is given up', () => connection.shards()[0]!.session === undefined, 10_000)
+    await waitFor('the connection is given up', () => connection.shards()[0]!.session === undefined, 30_000)
     redis.resume()
     await waitFor('ready', () => connection.status === 'ready')
     expect((await connection.shards()[0]!.exec([PING])).replies).toEqual(['PONG'])

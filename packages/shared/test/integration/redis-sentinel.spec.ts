@@ -154,16 +154,14 @@ describe('by Sentinels', () => {
     await master.kill()
     open.push(() => master.restart().then(calm))
     expect(await sent(connection, 'a', get('a'))).toBeInstanceOf(Error)
-    const started = performance.now()
     await waitFor(
       'the next master',
       async () => {
         const outcome = await sent(connection, 'a', get('a'))
         return !(outcome instanceof Error) && outcome.session.epoch !== before.session.epoch
       },
-      15_000,
+      30_000,
     )
-    expect(performance.now() - started).toBeLessThan(15_000)
     // The Sentinel ends the connections of a replica that it promotes: that may be a second outage.
     const warnings = logged.filter((line) => line.startsWith('warn'))
     expect(warnings.length).toBeLessThanOrEqual(2)
@@ -185,7 +183,7 @@ describe('by Sentinels', () => {
         const outcome = await sent(connection, 'a', get('a'))
         return !(outcome instanceof Error) && outcome.session.epoch !== before.session.epoch
       },
-      12_000,
+      30_000,
     )
     master.resume()
     await calm()
@@ -204,7 +202,7 @@ describe('by Sentinels', () => {
       name: 'vextrus-test-subscriber',
       connectTimeoutMs: 2_000,
       timeoutMs: 2_000,
-      heartbeat: { everyMs: 100, timeoutMs: 400 },
+      heartbeat: { everyMs: 100, timeoutMs: 1_500 },
       onError: (error) => {
         throw error
       },
@@ -215,7 +213,7 @@ describe('by Sentinels', () => {
     const before = await answered(connection, 'a', get('a'))
 
     const master = await redis.failover()
-    await waitFor('the new epoch', () => ![undefined, before.session].includes(connection.shards()[0]!.session), 8_000)
+    await waitFor('the new epoch', () => ![undefined, before.session].includes(connection.shards()[0]!.session), 30_000)
     const after = await answered(connection, 'a', set('a', '2'))
     expect(after.session.epoch).not.toBe(before.session.epoch)
     expect(await master.command('GET', 'a')).toBe('2')
@@ -242,14 +240,14 @@ describe('by Sentinels', () => {
     const before = await answered(connection, 'a', get('a'))
     const old = await redis.master()
     const refused = (error: unknown): boolean => !/NOGOODSLAVE|INPROG/.test(String(error))
-    await waitFor('a failover', () => redis.failover().then(() => true, refused), 10_000)
-    await waitFor(
-      'the next master',
-      () => ![undefined, before.session].includes(connection.shards()[0]!.session),
-      1_000,
-    )
+    // A Sentinel tells a replaced master after four times what lies between two of its own messages: here after a minute.
+    await redis.speak(15_000)
+    open.push(() => redis.speak())
+    await waitFor('a failover', () => redis.failover().then(() => true, refused), 30_000)
+    await waitFor('the next master', () => ![undefined, before.session].includes(connection.shards()[0]!.session))
     expect(await old.command('ROLE')).toMatchObject({ 0: 'master' })
     expect((await answered(connection, 'a', get('a'))).session.runId).not.toBe(before.session.runId)
+    await redis.speak()
     await waitFor(
       'the old master has been told',
       async () => String(await old.command('ROLE').catch(String)).startsWith('slave'),

@@ -39,7 +39,7 @@ beforeEach(async () => {
     name: 'vextrus-test-subscriber',
     connectTimeoutMs: 2_000,
     timeoutMs: 2_000,
-    heartbeat: { everyMs: 100, timeoutMs: 400 },
+    heartbeat: { everyMs: 100, timeoutMs: 1_500 },
     onError: (error) => errors.push(error),
   })
 })

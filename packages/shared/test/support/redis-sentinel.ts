@@ -20,6 +20,11 @@ export interface RedisSentinels {
   replicated(): Promise<void>
   /** Has the Sentinels make another server the master. Resolves when it is. */
   failover(): Promise<RedisServer>
+  /**
+   * What lies between two messages of a Sentinel to all others, ms. After four of these a Sentinel that has not heard of a failover makes the
+   * promoted replica a replica again; and one that has led it tells the old master. @default 300 for one Sentinel, 1,000 for several
+   */
+  speak(everyMs?: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -122,8 +127,11 @@ class LocalSentinels implements RedisSentinels {
       },
       15_000,
     )
-    // After four of these a Sentinel that has not heard of a failover makes the promoted replica a replica again.
-    await this.debug('PUBLISH-PERIOD', this.sentinels.length === 1 ? 300 : 1_000)
+    await this.speak()
+  }
+
+  async speak(everyMs = this.sentinels.length === 1 ? 300 : 1_000): Promise<void> {
+    await this.debug('PUBLISH-PERIOD', everyMs)
   }
 
   private async debug(...settings: (string | number)[]): Promise<void> {
