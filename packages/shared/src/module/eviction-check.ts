@@ -4,8 +4,9 @@ import { command } from '../redis/script.js'
 import type { Shard } from '../redis/topology.js'
 
 /**
- * Says once when a master of `connection` may throw away locks that are held: where memory is short, one whose `maxmemory-policy` is
- * `allkeys-*` evicts whatever was not used of late, and somebody else gets the lock. A server that is away is asked when it is back.
+ * Says once when a master of `connection` may throw away locks that are held: where memory is short, one whose `maxmemory-policy` is not
+ * `noeviction` evicts keys, and somebody else gets the lock. The `volatile-*` policies as well: every lock has a time to live, and a short one.
+ * A server that is away is asked when it is back.
  *
  * Resolves when the servers that can be reached have answered.
  */
@@ -25,7 +26,7 @@ async function look(connection: RedisConnection, warn: (message: string) => void
   const masters = await Promise.all(
     connection.shards().map(async (shard) => ({ id: shard.id, policy: await policyOf(shard) })),
   )
-  const evicting = masters.find(({ policy }) => policy?.startsWith('allkeys-'))
+  const evicting = masters.find(({ policy = 'noeviction' }) => policy !== 'noeviction')
   if (evicting === undefined) return
   warn(
     `locks live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, it evicts locks that are held. ` +

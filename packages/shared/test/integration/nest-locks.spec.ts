@@ -251,8 +251,14 @@ describe('locks on a server that evicts', () => {
     }
   })
 
-  it.each(['noeviction', 'volatile-lru'])('are not warned of with %s', async (policy) => {
-    await setPolicy(policy)
+  it('are warned of also where only keys with a time to live are evicted: locks are such', async () => {
+    await setPolicy('volatile-ttl')
+    await boot(root(at), InvoicesModule)
+    expect(warnings(/locks live on .*volatile-ttl.*use: \{ lock: 'locks' \}/)).toHaveLength(1)
+  })
+
+  it('are not warned of where nothing is evicted', async () => {
+    await setPolicy('noeviction')
     await boot(root(at), InvoicesModule)
     expect(logged).toEqual([])
   })
