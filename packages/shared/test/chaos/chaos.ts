@@ -25,7 +25,7 @@ export interface ChaosOptions {
   readonly topologyFaults?: number
   /** @default true */
   readonly faults?: boolean
-  /** A fault after so many writes, so that a slow machine has as many of them. @default 150 */
+  /** A fault after so many writes, so that a slow machine has as many of them. @default 60 */
   readonly faultEvery?: number
   /** @default 6 */
   readonly processes?: number
@@ -64,9 +64,9 @@ const TOPOLOGY_FAULT_EVERY = 4
  * and at the end a judge who looks at the database alone (judge.ts).
  */
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { topology = 'standalone', processes = 6, seed } = options
+  const { topology = 'standalone', processes = 6, clerks = 6, seed } = options
   const servers = await startServers(topology)
-  const keys = chaosKeys(topology !== 'standalone')
+  const keys = chaosKeys(processes * clerks, topology !== 'standalone')
   const database = await ChaosDatabase.create(options.postgres, keys)
   const ways = await Promise.all(
     Array.from({ length: processes }, (_, number) => Ways.to(servers.servers, seed + 1_000 * number)),
@@ -158,7 +158,7 @@ class Run {
 
   /** Lets them work until there is enough of everything, with the faults that are due. */
   private async watch(): Promise<void> {
-    const { numbers, seconds = Infinity, faults = true, faultEvery = 150 } = this.options
+    const { numbers, seconds = Infinity, faults = true, faultEvery = 60 } = this.options
     const { topologyFaults = 0, untilWrong = false } = this.options
     const until = performance.now() + seconds * 1_000
     let [due, dueOfTopology, judged] = [faultEvery, faultEvery, performance.now()]

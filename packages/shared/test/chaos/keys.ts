@@ -15,11 +15,17 @@ export interface ChaosKeys {
   readonly accounts: readonly ChaosKey[]
 }
 
-/** Few, so that there is always somebody who waits. @param replicated where there is a replica, every other lock asks for it */
-export function chaosKeys(replicated: boolean): ChaosKeys {
-  const some = (name: string, count: number): ChaosKey[] =>
-    Array.from({ length: count }, (_, i) => ({ key: `lock:${name}:${i}`, replicas: replicated ? i % 2 : 0 }))
-  return { numbers: some('invoice-number', 4), stock: some('stock', 4), accounts: some('account', 6) }
+/**
+ * So few that there is always somebody who waits.
+ * @param clerks of all processes @param replicated where there is a replica, every other lock asks for it
+ */
+export function chaosKeys(clerks: number, replicated: boolean): ChaosKeys {
+  const some = (name: string, clerksOfOne: number): ChaosKey[] =>
+    Array.from({ length: Math.max(2, Math.ceil(clerks / clerksOfOne)) }, (_, i) => ({
+      key: `lock:${name}:${i}`,
+      replicas: replicated ? i % 2 : 0,
+    }))
+  return { numbers: some('invoice-number', 8), stock: some('stock', 8), accounts: some('account', 5) }
 }
 
 export function allKeys(keys: ChaosKeys): ChaosKey[] {

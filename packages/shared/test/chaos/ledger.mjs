@@ -1,6 +1,7 @@
 import pg from 'pg'
 
-const CONNECTIONS = 10
+/** Postgres has 100 for all of them. */
+const CONNECTIONS = 12
 
 /** Whoever got the lock later has written already. */
 export class StaleWriter extends Error {
