@@ -110,7 +110,8 @@ class Run {
       )
     })
     const promotions = new Promotions(async () => undefined)
-    const ofTopology = servers.faults(promotions, random)
+    const hotKeys = allKeys(keys).map(({ key }) => `vextrus@lock:{${key}}:mutex`)
+    const ofTopology = servers.faults(promotions, random, hotKeys)
     const surroundings = [this.database, this.lanes, ways, allKeys(keys), new SeededRandom(seed + 1)] as const
     this.faults = new ChaosFaults(servers, ofTopology, ...surroundings)
   }

@@ -7,19 +7,22 @@ import type { Promotions } from './promotions.js'
 import type { TopologyFault } from './topology-fault.js'
 
 const CLOCK = 'vextrus@tags'
-const HOT = ['plain:0', 'plain:1', 'tagged:0', 'tagged:1', 'part:0', 'through:0', 'duel:0', 'page:0']
+const HOT = ['plain:0', 'plain:1', 'tagged:0', 'tagged:1', 'part:0', 'through:0', 'duel:0', 'page:0'].map(
+  (key) => `vextrus:${key}`,
+)
 /** Longer than a command is waited for, and than a lease is renewed. */
 const MIDWAY_MS = 1_500
 /** Further nodes of one run: each costs an acquaintance with all others. */
 const MOST_ADDED = 2
 
-/** Slots on their way, and masters that are replaced. */
+/** Slots on their way, and masters that are replaced. @param hotKeys of Redis, whose slots they are */
 export function clusterFaults(
   group: RedisCluster,
   promotions: Promotions,
   random: SeededRandom,
+  hotKeys: readonly string[] = HOT,
 ): readonly TopologyFault[] {
-  const hotKey = (): string => `vextrus:${random.pick(HOT)}`
+  const hotKey = (): string => random.pick(hotKeys)
   let added = 0
 
   async function migrate(key: string, midwayMs: number, to?: RedisServer): Promise<void> {

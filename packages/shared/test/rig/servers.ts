@@ -20,8 +20,8 @@ export interface RaceServers {
   /** A user that may not track keys; none where a server that is started again would not know it. */
   readonly refused?: Credentials
   masters(): Promise<readonly RedisServer[]>
-  /** What befalls this topology beside what befalls all. */
-  faults(promotions: Promotions, random: SeededRandom): readonly TopologyFault[]
+  /** What befalls this topology beside what befalls all. @param hotKeys of Redis, whose slots move on a Cluster. @default the race's */
+  faults(promotions: Promotions, random: SeededRandom, hotKeys?: readonly string[]): readonly TopologyFault[]
   stop(): Promise<void>
 }
 
@@ -96,7 +96,7 @@ async function cluster(): Promise<RaceServers> {
       )
       return rows.flat()
     },
-    faults: (promotions, random) => clusterFaults(group, promotions, random),
+    faults: (promotions, random, hotKeys) => clusterFaults(group, promotions, random, hotKeys),
     stop: () => group.stop(),
   }
 }
