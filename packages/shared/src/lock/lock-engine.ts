@@ -47,6 +47,8 @@ export class LockEngine implements LockKeeper {
   private readonly environment: LineEnvironment
   private hearing: 'no' | 'soon' | 'yes' = 'no'
   private stopListening: (() => void) | undefined
+  /** Calls that give something back, or leave a line. */
+  private underWay = 0
   private idle: (() => void) | undefined
   private closed = false
 
@@ -76,6 +78,7 @@ export class LockEngine implements LockKeeper {
       listening: () => this.listening(),
       granted: (grant) => this.granted(grant),
       giveUp: (lock, holder, forGood) => void this.giveUp(lock, holder, forGood),
+      lettingGo: (call) => void this.during(call),
       empty: (line) => this.forget(line),
     }
   }
@@ -157,12 +160,15 @@ export class LockEngine implements LockKeeper {
     this.forgetHeld(lock)
   }
 
-  /** Those who wait reject; locks that are held get a moment to be given back, and stand until their time is over otherwise. */
+  /**
+   * Those who wait reject. What is under way for them, and locks that are held, get a moment: a lock that is granted to nobody any more is given
+   * back, places in line are left. What is held longer stands until its time is over.
+   */
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
     for (const line of [...this.lines.values()]) line.close(this.closedError())
-    if (this.held.size > 0 && this.lastWorkMs > 0) {
+    if (!this.isIdle && this.lastWorkMs > 0) {
       await new Promise<void>((resolve) => {
         const timer = this.clock.timer(this.lastWorkMs, resolve)
         this.idle = () => {
@@ -200,7 +206,7 @@ export class LockEngine implements LockKeeper {
     const retries = new Backoff(GIVE_UP, this.random)
     for (let attempt = 0; attempt < GIVE_UP_ATTEMPTS; attempt++) {
       try {
-        await this.store.release({ lock, holder, forGood })
+        await this.during(this.store.release({ lock, holder, forGood }))
         return
       } catch (error) {
         if (!(error instanceof LockUnavailableError)) throw error
@@ -242,11 +248,28 @@ export class LockEngine implements LockKeeper {
 
   private forget(line: LockLine): void {
     if (line.isEmpty && this.lines.get(line.id) === line) this.lines.delete(line.id)
+    if (this.isIdle) this.idle?.()
+  }
+
+  /** Whoever closes waits for the call, and then takes the connection away. */
+  private async during(call: Promise<unknown>): Promise<void> {
+    this.underWay++
+    try {
+      await call
+    } finally {
+      this.underWay--
+      if (this.isIdle) this.idle?.()
+    }
+  }
+
+  /** Nothing is held, asked for or being given back. */
+  private get isIdle(): boolean {
+    return this.held.size + this.lines.size + this.underWay === 0
   }
 
   private forgetHeld(lock: HeldLock): void {
     this.held.delete(lock)
-    if (this.held.size === 0) this.idle?.()
+    if (this.isIdle) this.idle?.()
   }
 
   private closedError(key?: string): LockUnavailableError {

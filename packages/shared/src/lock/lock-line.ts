@@ -30,6 +30,8 @@ export interface LineEnvironment {
   granted(grant: Grant): HeldLock
   /** A holder whose lock nobody has, or may have, any more. */
   giveUp(lock: LockName, holder: Holder, forGood: boolean): void
+  /** A call that lets go of something is under way. */
+  lettingGo(call: Promise<void>): void
   /** Nobody waits here any more. */
   empty(line: LockLine): void
 }
@@ -139,7 +141,8 @@ export class LockLine {
     const passOthers = returned !== undefined && returned.turns < localTurns
     const aliveMs = call.waitMs > 0 ? ALIVE_MS : 0
     const second = this.callers[1]
-    const next = second !== undefined && second.call.waitMs > 0 ? second.holder.mode : undefined
+    // Who asks once has no place to leave to the next, who asks for one itself.
+    const next = aliveMs > 0 && second !== undefined && second.call.waitMs > 0 ? second.holder.mode : undefined
     const sentAt = momentOf(clock)
     let reply: AcquireReply
     try {
@@ -186,8 +189,8 @@ export class LockLine {
     if (!caller.gone && !isOver && isSafe) {
       this.remove(caller)
       caller.resolve(this.environment.granted(grant))
-      // The next one has its place already, and can't come in beside a holder that is alone: it waits to be handed the lock.
-      return this.placed && grant.holder.mode === 'exclusive' ? this.patienceMs : 0
+      // The next one has its place already, and can't come in beside a holder that is alone: it waits to be handed the lock, or for its end.
+      return this.placed && grant.holder.mode === 'exclusive' ? Math.min(grant.ttlMs, this.patienceMs) : 0
     }
     // Nobody has it: its caller went away meanwhile, or its time was over before the answer came, and such a lock is never handed out.
     this.environment.giveUp(this.lock, grant.holder, caller.doubtful)
@@ -237,6 +240,7 @@ export class LockLine {
   private async rest(ms: number): Promise<void> {
     if (this.woken) return
     for (const caller of [...this.callers]) if (caller.call.waitMs === 0) this.leave(caller, this.reasonFor(caller))
+    if (this.isEmpty) return
     await new Promise<void>((resolve) => {
       const timer = this.environment.clock.timer(ms, () => this.resting?.())
       this.resting = () => {
@@ -247,15 +251,25 @@ export class LockLine {
     })
   }
 
+  /** Nobody waits here any more: what was to be handed on is given back, and the place in the store's line is left. */
   private leaveStore(): void {
-    const { returned } = this
+    const { returned, placed } = this
     this.returned = undefined
-    if (returned !== undefined) this.keepReturned(returned)
-    if (!this.placed) return
     this.placed = false
-    // A place that can't be left now is lost by itself, for want of a heartbeat.
-    const { process } = this.environment
-    this.environment.store().release({ lock: this.lock, process }).catch(ignoreUnavailable)
+    if (returned !== undefined || placed) this.environment.lettingGo(this.letGo(returned, placed))
+  }
+
+  private async letGo(returned: Returned | undefined, placed: boolean): Promise<void> {
+    const { process, store } = this.environment
+    try {
+      const request = { lock: this.lock, holder: returned?.holder, process: placed ? process : undefined }
+      const gaveBack = await store().release(request)
+      returned?.settle(gaveBack ? 'released' : 'not-held')
+    } catch (error) {
+      if (!(error instanceof LockUnavailableError)) throw error
+      // A place that can't be left now is lost by itself, for want of a heartbeat.
+      if (returned !== undefined) this.keepReturned(returned)
+    }
   }
 
   private grantOf({ call, holder, doubtful }: Caller): Omit<Grant, 'fence' | 'sentAt' | 'turns'> {
@@ -305,8 +319,4 @@ function tooFewReplicas(key: string, found: number | null, wanted: number): Lock
     `the lock '${key}' reached ${found ?? 0} of ${wanted} replicas in time; check the replicas, or lower \`replicas\``,
     { key },
   )
-}
-
-function ignoreUnavailable(error: unknown): void {
-  if (!(error instanceof LockUnavailableError)) throw error
 }
