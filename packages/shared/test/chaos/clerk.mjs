@@ -17,7 +17,7 @@ export class Clerk {
 
   /**
    * @param {object} surroundings
-   * @param {any} surroundings.locks the locks under test
+   * @param {(key: { replicas: number }) => any} surroundings.locksFor the locks under test
    * @param {import('./ledger.mjs').Ledger} surroundings.ledger
    * @param {import('./places.mjs').Places} surroundings.places
    * @param {import('./tally.mjs').Tally} surroundings.tally
@@ -144,8 +144,9 @@ export class Clerk {
   async #under(keys, work, held = []) {
     const [next, ...others] = keys
     if (next === undefined) return work(held)
-    const { locks, ledger, places, tally, random } = this.#of
+    const { locksFor, ledger, places, tally, random } = this.#of
     const { key, replicas } = next
+    const locks = locksFor(next)
     const ttlMs = TTL_MS[0] + random.int(TTL_MS[1] - TTL_MS[0])
     const asked = performance.now()
     const go = async (lock) => {

@@ -17,7 +17,10 @@ const tell = (event) => process.connected && process.send(event)
 const tally = new Tally(tell)
 const places = new Places()
 const ledger = new Ledger(options)
-const { locks, close } = await openLocks()
+const opened = await Promise.all([openLocks(), openLocks()])
+const [plain, replicated] = opened.map(({ locks }) => locks)
+/** Where locks wait for replicas the connection waits with them: so those have one of their own, as their option demands. */
+const locksFor = ({ replicas }) => (replicas > 0 ? replicated : plain)
 /** What there is to do; see {@link Clerk}. @type {string[]} */
 let wanted = []
 
@@ -29,7 +32,7 @@ const tasks = {
     const run = async (number) => {
       const random = new Seeded(Seeded.seedOf(seed, ...path, number))
       const name = `${options.name}/${number}`
-      const clerk = new Clerk({ locks, ledger, places, tally, random, keys, name })
+      const clerk = new Clerk({ locksFor, ledger, places, tally, random, keys, name })
       while (wanted.length > 0) if (!(await clerk.round(wanted))) return
     }
     await Promise.all(Array.from({ length: clerks }, (_, number) => run(number)))
@@ -45,15 +48,17 @@ const tasks = {
   /** Whether it is free, or soon is: nobody is at work any more. */
   async rest({ keys }) {
     const stuck = []
-    for (const { key } of keys) {
-      const lock = await locks.acquire(key, 1_000, 10_000).catch(() => undefined)
-      if (lock === undefined) stuck.push(key)
+    for (const each of keys) {
+      const lock = await locksFor(each)
+        .acquire(each.key, 1_000, 10_000)
+        .catch(() => undefined)
+      if (lock === undefined) stuck.push(each.key)
       await lock?.release()
     }
     return stuck
   },
   async close() {
-    await close()
+    await Promise.all(opened.map(({ close }) => close()))
     await ledger.close()
     setImmediate(() => process.disconnect())
   },
