@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { LossyLockStore } from '../../test/support/lock-lossy-store.js'
 import { SetClock } from '../../test/support/lock-world.js'
 import { SeededRandom } from '../../test/support/seeded-random.js'
+import type { Clock, Timer } from '../kernel/clock.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import type { HeldLock } from './held-lock.js'
 import {
@@ -17,7 +18,7 @@ import {
 import { MemoryLockStore } from './stores/memory.js'
 
 /**
- * Engines of three processes on one store, behind a network that delays, loses and repeats what they say, while processes die. At every moment
+ * Engines of three processes on one store, behind a network that delays, loses and repeats what they say, while processes are stopped and die. At every moment
  * those who believe to hold a lock may hold it together; its fences grow in the order in which it was granted; and when all is over nothing is
  * left. The faults put known bugs back: each must be found.
  */
@@ -55,6 +56,10 @@ const schedules = fc.record({
   calls,
   seed: fc.nat(1_000_000),
   faulty: fc.constantFrom(0, 0.2, 0.5),
+  stops: fc.array(
+    fc.record({ atMs: fc.nat(4_000), process: fc.nat(PROCESSES - 1), forMs: fc.constantFrom(100, 1_000, 3_000) }),
+    { maxLength: 3 },
+  ),
   deaths: fc.array(fc.record({ atMs: fc.nat(4_000), process: fc.nat(PROCESSES - 1) }), { maxLength: 2 }),
 })
 type Schedule = typeof schedules extends fc.Arbitrary<infer T> ? T : never
@@ -127,10 +132,63 @@ interface Got {
   readonly want: Want
 }
 
+interface SimulatedProcess {
+  readonly engine: LockEngine
+  readonly store: LossyLockStore
+  readonly clock: StoppedClock
+  isDead: boolean
+}
+
+/** The clock of a process that can be stopped: its timers fire when it goes on. */
+class StoppedClock implements Clock {
+  private goesOn: Promise<void> | undefined
+
+  constructor(private readonly clock: Clock) {}
+
+  get isStopped(): boolean {
+    return this.goesOn !== undefined
+  }
+
+  mono(): number {
+    return this.clock.mono()
+  }
+
+  wall(): number {
+    return this.clock.wall()
+  }
+
+  timer(ms: number, fn: () => void): Timer {
+    let isCancelled = false
+    const fire = (): void => {
+      if (isCancelled) return
+      if (this.goesOn === undefined) fn()
+      else void this.goesOn.then(fire)
+    }
+    const timer = this.clock.timer(ms, fire)
+    return {
+      cancel: () => {
+        isCancelled = true
+        timer.cancel()
+      },
+    }
+  }
+
+  /** Resolves when it goes on. */
+  stop(forMs: number): Promise<void> {
+    this.goesOn ??= new Promise((resolve) => {
+      this.clock.timer(forMs, () => {
+        this.goesOn = undefined
+        resolve()
+      })
+    })
+    return this.goesOn
+  }
+}
+
 class Simulation {
   private readonly clock = new SetClock()
   private readonly hub = new MemoryHub({ clock: this.clock })
-  private readonly processes: { engine: LockEngine; store: LossyLockStore; isDead: boolean }[]
+  private readonly processes: SimulatedProcess[]
   private readonly got: Got[] = []
   private under = 0
   private failure: Error | undefined
@@ -143,9 +201,10 @@ class Simulation {
   }
 
   async run(): Promise<void> {
-    const { calls, deaths } = this.schedule
+    const { calls, deaths, stops } = this.schedule
     for (const call of calls) this.clock.timer(call.atMs, () => void this.call(call))
     for (const { atMs, process } of deaths) this.clock.timer(atMs, () => this.die(process))
+    for (const { atMs, process, forMs } of stops) this.clock.timer(atMs, () => this.stop(process, forMs))
     await this.pass(8_000, 200)
     for (const { store } of this.processes) store.heal()
     // What waits, and what was repeated, comes to its end.
@@ -163,7 +222,7 @@ class Simulation {
     }
   }
 
-  private process(i: number): { engine: LockEngine; store: LossyLockStore; isDead: boolean } {
+  private process(i: number): SimulatedProcess {
     const { seed, faulty } = this.schedule
     const inner = this.bug(new MemoryLockStore(this.hub, 'vextrus:'))
     const store = new LossyLockStore(inner, this.clock, new SeededRandom(seed + i), faulty)
@@ -172,7 +231,14 @@ class Simulation {
       let tokens = 0
       return () => `${i}-${++tokens}`
     })()
-    return { engine: new LockEngine(store, { localTurns: 2 }, { clock: this.clock, random }), store, isDead: false }
+    const clock = new StoppedClock(this.clock)
+    return { engine: new LockEngine(store, { localTurns: 2 }, { clock, random }), store, clock, isDead: false }
+  }
+
+  /** SIGSTOP: nothing of it runs, and time goes on. */
+  private stop(process: number, forMs: number): void {
+    const { store, clock } = this.processes[process]!
+    store.stop(clock.stop(forMs))
   }
 
   private die(process: number): void {
@@ -182,19 +248,20 @@ class Simulation {
   }
 
   private async call({ process, want, ttlMs, waitMs, workMs, extendMs, abortMs }: Call): Promise<void> {
-    const { engine, isDead } = this.processes[process]!
-    if (isDead) return
+    const { engine, clock, isDead } = this.processes[process]!
+    if (isDead || clock.isStopped) return
+    const work = (ms: number): Promise<void> => new Promise((resolve) => clock.timer(ms, resolve))
     this.under++
     try {
       const controller = new AbortController()
-      if (abortMs !== null) this.clock.timer(abortMs, () => controller.abort(new LockTimeoutError('k', abortMs)))
+      if (abortMs !== null) clock.timer(abortMs, () => controller.abort(new LockTimeoutError('k', abortMs)))
       const lock = await engine.acquire(want.kind, 'k', want.mode, { ttlMs, waitMs, signal: controller.signal })
       this.granted({ lock, want })
       try {
-        await this.work(workMs / 2)
+        await work(workMs / 2)
         if (extendMs !== null) await lock.extend(extendMs)
         this.look()
-        await this.work(workMs / 2)
+        await work(workMs / 2)
       } finally {
         await lock.release()
       }
@@ -206,10 +273,6 @@ class Simulation {
     } finally {
       this.under--
     }
-  }
-
-  private work(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.timer(ms, resolve))
   }
 
   private granted(got: Got): void {

@@ -138,6 +138,25 @@ describe('a straggler', () => {
     expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
   })
 
+  it('that lands after its caller went away between two questions takes nothing', async () => {
+    const controller = new AbortController()
+    await advance(1)
+    const held = await other.mutex.acquire(KEY, 60_000)
+    const waiting = failureOf(one.mutex.acquire(KEY, 60_000, 60_000, { signal: controller.signal }))
+    await advance(1)
+    one.store.next.acquire = ['late']
+    one.store.gap()
+    await world.clock.settle()
+    // It is woken from its pause before the next question, and leaves at the same moment.
+    one.store.gap()
+    controller.abort(new Error('over'))
+    expect(await waiting).toEqual(new Error('over'))
+    await held.release()
+    await world.clock.settle()
+    await one.store.landLate()
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+
   it('takes no time from a lock that was extended', async () => {
     one.store.next.acquire = ['late', 'nothing']
     const lock = await world.settled(one.mutex.acquire(KEY, 1_000, 5_000))

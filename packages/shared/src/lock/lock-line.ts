@@ -47,6 +47,8 @@ export class LockLine {
   private readonly callers: Caller[] = []
   private readonly retries: Backoff
   private running = false
+  /** The store is being asked, and its answer will be seen to. */
+  private asking = false
   private resting: (() => void) | undefined
   private woken = false
   private returned: Returned | undefined
@@ -145,6 +147,7 @@ export class LockLine {
     const next = aliveMs > 0 && second !== undefined && second.call.waitMs > 0 ? second.holder.mode : undefined
     const sentAt = momentOf(clock)
     let reply: AcquireReply
+    this.asking = true
     try {
       reply = await this.environment.store().acquire({
         lock: this.lock,
@@ -164,8 +167,10 @@ export class LockLine {
       if (error instanceof LockUnavailableError) this.failed(caller, (this.failure = error))
       else this.leave(caller, error)
       if (caller.gone) this.environment.giveUp(this.lock, caller.holder, true)
+      this.asking = false
       return this.callers.length === 0 ? 0 : this.retries.next()
     }
+    this.asking = false
     this.retries.reset()
     this.failure = undefined
     caller.failure = undefined
@@ -228,7 +233,7 @@ export class LockLine {
     const { kind, key } = this.lock
     lockTimedOut.publish(() => ({ kind, key, waitMs, unavailable: error instanceof LockUnavailableError }))
     if (!isFirst) return
-    if (caller.doubtful && this.resting !== undefined) this.environment.giveUp(this.lock, caller.holder, true)
+    if (caller.doubtful && !this.asking) this.environment.giveUp(this.lock, caller.holder, true)
     this.wake()
   }
 

@@ -18,11 +18,13 @@ const LATEST_MS = 5_000
 
 /**
  * Another store behind a bad network: calls are delayed, never get there, get there while their caller hears that they did not, get there much
- * later, or get there twice before they are answered; wake-ups are delayed or lost. `heal()` ends that, and `die()` is the end of the process.
+ * later, or get there twice before the answer comes; wake-ups are delayed or lost. `heal()` ends that, and `die()` is the end of the process.
  */
 export class LossyLockStore implements LockStore {
   private healed = false
   private dead = false
+  /** While the process is stopped what comes for it waits. */
+  private stopped: Promise<void> | undefined
 
   /** @param faulty the part of the calls that something befalls, 0 to 1 */
   constructor(
@@ -40,6 +42,11 @@ export class LossyLockStore implements LockStore {
     this.dead = true
   }
 
+  /** SIGSTOP, until the promise resolves. */
+  stop(until: Promise<void>): void {
+    this.stopped = until
+  }
+
   acquire(request: AcquireRequest): Promise<AcquireReply> {
     return this.send(DEADLINE_MS, () => this.inner.acquire(request))
   }
@@ -55,7 +62,9 @@ export class LossyLockStore implements LockStore {
   listen(process: string, { woken, gap }: WakeListener): Promise<() => void> {
     const heard = (tell: () => void): void => {
       if (this.dead || (this.strikes() && this.random.chance(0.5))) return
-      void this.pass(this.strikes() ? 200 : 2).then(tell)
+      void this.pass(this.strikes() ? 200 : 2)
+        .then(() => this.stopped)
+        .then(tell)
     }
     return this.send(DEADLINE_MS, () =>
       this.inner.listen(process, { woken: (lock) => heard(() => woken(lock)), gap: () => heard(gap) }),
@@ -70,12 +79,22 @@ export class LossyLockStore implements LockStore {
     return new Promise((resolve) => this.clock.timer(this.random.int(mostMs + 1), resolve))
   }
 
-  /** @param latestMs a copy that comes later than this after it was sent does nothing */
+  /** The caller hears of it, if it lives, when it runs. */
   private async send<T>(latestMs: number, run: () => Promise<T>): Promise<T> {
+    try {
+      return await this.carry(latestMs, run)
+    } finally {
+      await this.stopped
+      if (this.dead) await new Promise(() => undefined)
+    }
+  }
+
+  /** @param latestMs a copy that comes later than this after it was sent does nothing */
+  private async carry<T>(latestMs: number, run: () => Promise<T>): Promise<T> {
     if (this.dead) return new Promise(() => undefined)
     if (!this.strikes()) {
       await this.pass(2)
-      return this.answer(run)
+      return run()
     }
     switch (this.random.int(5)) {
       case 0:
@@ -95,27 +114,20 @@ export class LossyLockStore implements LockStore {
         void this.later(latestMs, run)
         await this.pass(DEADLINE_MS)
         break
-      default: {
-        // Done twice, the second time before it is answered: a connection does not repeat what was answered.
-        const answer = this.answered(run)
+      default:
+        // Done twice, and answered for the last time: a connection does not repeat what was answered.
         await this.later(DEADLINE_MS / 4, run)
-        return answer
-      }
+        await this.pass(DEADLINE_MS / 4)
+        return this.answered(run)
     }
-    if (this.dead) return new Promise(() => undefined)
     throw new LockUnavailableError('the network of the simulation')
   }
 
   /** Done now, answered later; but not too late. */
   private async answered<T>(run: () => Promise<T>): Promise<T> {
-    const outcome = await this.answer(run)
-    await this.pass(DEADLINE_MS / 2)
-    return this.dead ? new Promise(() => undefined) : outcome
-  }
-
-  private async answer<T>(run: () => Promise<T>): Promise<T> {
     const outcome = await run()
-    return this.dead ? new Promise(() => undefined) : outcome
+    await this.pass(DEADLINE_MS / 2)
+    return outcome
   }
 
   private async later(mostMs: number, run: () => Promise<unknown>): Promise<void> {
