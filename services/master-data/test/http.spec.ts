@@ -205,6 +205,14 @@ it('an unknown path is a 404 problem', async () => {
   expect({ status, title: body['title'] }).toEqual({ status: 404, title: 'Not Found' })
 })
 
+describe('an idle connection', () => {
+  it('is ended by clients and load balancers, which keep it for a minute at most: nobody asks on one that the service just closes', async () => {
+    const { headers } = await fetch(`${api.url}/health`)
+    const [, seconds] = /^timeout=(\d+)$/.exec(headers.get('keep-alive') ?? '') ?? []
+    expect(Number(seconds)).toBeGreaterThan(60)
+  })
+})
+
 describe('the OpenAPI document', () => {
   interface Operation {
     parameters?: { name: string; in: string; required?: boolean; schema: Record<string, unknown> }[]

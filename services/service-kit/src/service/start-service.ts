@@ -25,6 +25,11 @@ export interface RunningService {
 
 /** For how long requests that are being answered may keep the service from closing. */
 const DRAIN_MS = 2_000
+/**
+ * For how long an idle connection is kept. Whoever asks on one at the very moment at which it is closed hears nothing but its end, so it should be
+ * the client that ends it: this is longer than load balancers keep theirs, a minute mostly.
+ */
+const KEEP_ALIVE_MS = 65_000
 
 /**
  * Starts the service: database (migrated and filled), application, port.
@@ -82,6 +87,8 @@ function configure(app: NestExpressApplication, { title, description }: ServiceD
   app.useGlobalFilters(new ProblemFilter(app.get(HttpAdapterHost)), new VextrusExceptionFilter())
   // Before every route, so that whatever a request makes the service do is counted for it.
   app.use((_request: unknown, _response: unknown, next: () => void) => queryLog.follow({ queries: 0 }, next))
+  const server = app.getHttpServer() as { keepAliveTimeout: number }
+  server.keepAliveTimeout = KEEP_ALIVE_MS
   const document = new DocumentBuilder().setTitle(title).setDescription(description).setVersion('0.1.0').build()
   SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document))
 }
