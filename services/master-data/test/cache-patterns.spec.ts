@@ -200,6 +200,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       const id = product()
       // As an import does it, past the service.
       await api.app.get(DataSource).query(`UPDATE products SET name = $1 WHERE id = $2`, [`One ratchet ${driver}`, id])
+      await until('the page is stored', () => cache.has(key))
       expect(await cache.touch(key, '1ms')).toBe(true)
       await until('the minute is over', async () => (await cache.lookup(key)).stale)
       const stale = await api.client.send('GET', path, TENANT)
@@ -211,6 +212,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
     it('are not answered stale when a write has invalidated them', async () => {
       const [path, key] = ['/products/search?q=mallet&pageSize=5', `products:${TENANT}:search:mallet:1:5`]
       const { body } = await api.get(path)
+      await until('the page is stored', () => cache.has(key))
       expect(await cache.touch(key, '1ms')).toBe(true)
       await until('the minute is over', async () => (await cache.lookup(key)).stale)
       await api.send('PATCH', `/products/${product()}`, { name: `One mallet ${driver}` })

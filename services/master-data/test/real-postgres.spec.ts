@@ -47,10 +47,13 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
     const [one, other] = services as [TestService, TestService]
     await other.get('/products/100')
     const { body } = await one.send('PATCH', '/products/100', { unitPrice: '1.23' })
+    // Its memory may be a push behind.
+    const version = async () => (await other.get('/products/100')).body.version
+    await until('the other has heard of it', async () => (await version()) === body.version)
     const reply = await other.get('/products/100')
     expect({ cache: reply.cache, body: reply.body }).toEqual({ cache: 'HIT', body })
     await one.send('DELETE', '/products/100')
-    expect((await other.get('/products/100')).status).toBe(404)
+    await until('it is gone there', async () => (await other.get('/products/100')).status === 404)
   })
 
   it('after a storm of reads, updates, bulk changes and deletions both answer what the database holds', async () => {
