@@ -244,7 +244,7 @@ return 1`,
   /** lock/lua/acquire.lua */
   lockAcquire: {
     name: 'lockAcquire',
-    sha: 'd99227f9879d3432d1ce8c5f58c2c3c68fa46df1',
+    sha: '260500d36eeafe39a16e2c6c8bf122ef71a830a3',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -278,7 +278,7 @@ end
 local function wake(channels, lock)
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.call('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', channels .. waiter, lock)
   end
 end
 if (tonumber(ARGV[6]) > 0 and now > tonumber(ARGV[6])) or redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then
@@ -338,11 +338,11 @@ return { 0, '', math.max(1, ends - now + 1), given }`,
   /** lock/lua/extend.lua */
   lockExtend: {
     name: 'lockExtend',
-    sha: '065ca6138b48d1e7f25f1dd221690ded4bbc01ee',
+    sha: '58f01b15d382d4e906f06312245afb749c826d27',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not ends or tonumber(ends) <= now then
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return 0
 end
 redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
@@ -354,7 +354,7 @@ return 1`,
   /** lock/lua/release.lua */
   lockRelease: {
     name: 'lockRelease',
-    sha: '0a787ae0d44b44f9f33be67bbd396deb9f277ec9',
+    sha: '0740a62637be9067a81d9054fa408aaf9a25c48b',
     lua: `local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -388,7 +388,7 @@ end
 local function wake(channels, lock)
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.call('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', channels .. waiter, lock)
   end
 end
 local given = 0

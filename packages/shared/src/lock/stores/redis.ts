@@ -81,9 +81,13 @@ export class RedisLockStore implements LockStore {
           next === undefined ? '' : modeOf(next),
         ],
       ]
-      const asking = scriptCommand(SCRIPTS.lockAcquire, keys, args)
-      // In one write with the script, so on the connection whose writes it counts.
-      return replicas === 0 ? [asking] : [asking, command('WAIT', [replicas, Math.ceil(this.deadlineMs / 2)])]
+      if (replicas === 0) return [scriptCommand(SCRIPTS.lockAcquire, keys, args)]
+      // In one write with the script, so on the connection whose writes it counts; and in full, for a script that the server does not know is
+      // sent again, after a WAIT that has counted nothing.
+      return [
+        command('EVAL', [SCRIPTS.lockAcquire.lua, keys.length, ...keys, ...args]),
+        command('WAIT', [replicas, Math.ceil(this.deadlineMs / 2)]),
+      ]
     }
     const replies = await this.run(lock, keys[0]!, commandsFor)
     const [outcome, fence, retryMs, gaveBack] = replies[0] as [number, string, number, number]

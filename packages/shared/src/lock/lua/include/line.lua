@@ -39,10 +39,11 @@ local function admits(mode)
   return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
 end
 
--- Tells the process whose turn it is, when it may come in. It comes and claims: a message that is lost takes nothing from anybody.
+-- Tells the process whose turn it is, when it may come in. It comes and claims: a message that is lost takes nothing from anybody, and one that
+-- a user without the channel may not send must not fail what is done already.
 local function wake(channels, lock)
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.call('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', channels .. waiter, lock)
   end
 end
