@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { LockWorld, type WorldProcess } from '../../test/support/lock-world.js'
 import {
+  LockEngine,
+  type LockStore,
   lockAcquired,
   LockLostError,
   lockLost,
@@ -9,6 +11,7 @@ import {
   LockTimeoutError,
   LockUnavailableError,
 } from './index.js'
+import { MemoryLockStore } from './stores/memory.js'
 
 /** Locks of several processes on one memory store, whose network and clock a test commands. */
 
@@ -419,6 +422,20 @@ describe('those who wait', () => {
   })
 })
 
+describe('a store that never answers', () => {
+  it('keeps nobody longer than the time that they have', async () => {
+    one.store.always = 'hangs'
+    const ended: number[] = []
+    const waiting = [400, 100, 250].map(async (ms) => {
+      await failureOf(one.mutex.acquire(KEY, 1_000, ms))
+      ended.push(world.clock.mono())
+    })
+    await advance(500)
+    await Promise.all(waiting)
+    expect(ended).toEqual([100, 250, 400])
+  })
+})
+
 describe('a caller that leaves while its grant is under way', () => {
   it.each(['time', 'signal'] as const)('has nothing: it is given back (%s)', async (why) => {
     one.store.next.acquire = [{ replyMs: 300 }]
@@ -430,6 +447,44 @@ describe('a caller that leaves while its grant is under way', () => {
     expect(await waiting).toEqual(why === 'signal' ? reason : expect.any(LockTimeoutError))
     expect(await other.mutex.tryAcquire(KEY)).toBeNull()
     await advance(201)
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+})
+
+describe('a grant that too few replicas have', () => {
+  /** As many replicas as the list says have each grant, none afterwards. */
+  function replicated(counts: number[]): { engine: LockEngine; tokens: string[] } {
+    const inner = new MemoryLockStore(world.hub, 'vextrus:')
+    const tokens: string[] = []
+    const store: LockStore = {
+      async acquire(request) {
+        tokens.push(request.holder.token)
+        const reply = await inner.acquire(request)
+        return reply.fence === null ? reply : { ...reply, replicas: counts.shift() ?? 0 }
+      },
+      extend: (lock, holder, ttlMs) => inner.extend(lock, holder, ttlMs),
+      release: (request) => inner.release(request),
+      listen: (process, listener) => inner.listen(process, listener),
+    }
+    return { engine: new LockEngine(store, {}, { clock: world.clock }), tokens }
+  }
+
+  it('is given back, and asked for anew with another token until enough have it', async () => {
+    const { engine, tokens } = replicated([0, 1, 2])
+    const lock = await world.settled(engine.acquire('mutex', KEY, 'exclusive', { replicas: 2, waitMs: 5_000 }))
+    expect(new Set(tokens).size).toBe(3)
+    expect(lock.token).toBe(tokens[2])
+    await lock.release()
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+
+  it('is nobody’s when the time is over, and the error says what was missing', async () => {
+    const { engine } = replicated([])
+    const wanted = engine.acquire('mutex', KEY, 'exclusive', { replicas: 2, waitMs: 500 })
+    const failure = await world.settled(failureOf(wanted))
+    expect(failure).toBeInstanceOf(LockUnavailableError)
+    expect((failure as Error).message).toContain('0 of 2 replicas')
+    await advance(1)
     expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
   })
 })

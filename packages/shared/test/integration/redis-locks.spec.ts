@@ -184,6 +184,20 @@ describe('connections, scripts and time that are taken away', () => {
     expect(since(start)).toBeLessThan(5_000)
   })
 
+  it('when the server pauses for longer than it is waited for, what is held stays held, and who waits comes in', async () => {
+    const [holder, next] = [await client(), await client()]
+    const held = await holder.locks.acquire(key, 60_000)
+    const waiting = next.locks.acquire(key, 10_000, 30_000)
+    await waiters(1)
+    await server.command('CLIENT', 'PAUSE', String(2 * COMMAND_TIMEOUT_MS), 'ALL')
+    await expect(held.extend()).rejects.toThrow(LockUnavailableError)
+    held.assertHeld()
+    expect(['released', 'unknown']).toContain(await held.release())
+    const lock = await waiting
+    expect(lock.fence).toBeGreaterThan(held.fence)
+    expect(await lock.release()).toBe('released')
+  })
+
   it('a call that reaches the server after its deadline does nothing', async () => {
     const [late, other] = [await client(), await client()]
     await (await late.locks.acquire('warm')).release()
