@@ -7,7 +7,7 @@ const HANGING_MS = 60_000
 const TTL_MS = [300, 1_500]
 const WAIT_MS = 15_000
 const MOST_TAKEN = 5
-const DELIVERY = 8
+const DELIVERY = 16
 
 /** One of the concurrent users of a process: takes a lock, writes under it with its fence, and tells what became of it. */
 export class Clerk {
