@@ -30,14 +30,14 @@ afterAll(async () => {
 const query = <Row>(sql: string, ...parameters: unknown[]): Promise<Row[]> =>
   services[0].app.get(DataSource).query(sql, parameters)
 
-/** Does something `count` times, eight at a time in each service; answers what became of each. */
+/** Does something `count` times, four at a time in each service; answers what became of each. */
 async function shared<T>(count: number, work: (service: TestService, at: number) => Promise<T>): Promise<T[]> {
   const results: T[] = []
   let next = 0
   const worker = async (service: TestService) => {
     for (let at = next++; at < count; at = next++) results[at] = await work(service, at)
   }
-  await Promise.all(services.flatMap((service) => Array.from({ length: 8 }, () => worker(service))))
+  await Promise.all(services.flatMap((service) => Array.from({ length: 4 }, () => worker(service))))
   return results
 }
 

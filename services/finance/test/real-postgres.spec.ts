@@ -112,7 +112,7 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
         if (status >= 500) failures.push({ method, path, status, answer })
       }
     }
-    await Promise.all(services.flatMap((service) => Array.from({ length: 8 }, () => worker(service))))
+    await Promise.all(services.flatMap((service) => Array.from({ length: 4 }, () => worker(service))))
     expect(failures).toEqual([])
 
     const given = await numbers()

@@ -3,7 +3,7 @@ import { EventBus } from '@nestjs/cqrs'
 import { runAsTenant } from '@vextrus/shared/cache'
 
 /**
- * Something that happened to master data and is committed. Handlers that a writer must not be answered before – those that invalidate what
+ * Something that happened, and is committed. Handlers that a writer must not be answered before – those that invalidate what
  * clients would read next – hand in their work with {@link DomainEvent.settle}.
  */
 export abstract class DomainEvent {
