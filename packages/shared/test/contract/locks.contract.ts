@@ -14,6 +14,8 @@ import type { LockBackend, LockProcess } from '../support/lock-backends.js'
 
 /** What a bound on real time allows a busy machine. */
 const SLACK_MS = 2_500
+/** A place that was not left would keep others waiting for longer. */
+const LEFT_MS = 1_200
 
 interface Locks extends LockProcess {
   readonly mutex: RedisLockService
@@ -130,7 +132,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
         expect(tookMs).toBeGreaterThanOrEqual(149)
         expect(tookMs).toBeLessThan(150 + SLACK_MS)
         expect(await held.release()).toBe('released')
-        const next = await third.mutex.acquire(key, 1_000, 0)
+        const next = await third.mutex.acquire(key, 10_000, LEFT_MS)
         await next.release()
       })
 
@@ -171,7 +173,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
         await expect(other.mutex.acquire(key, 1_000, 0, { signal: controller.signal })).rejects.toBe(reason)
         await held.release()
         await pause(20)
-        await (await settled(third.mutex.acquire(key, 1_000, 0))).release()
+        await (await settled(third.mutex.acquire(key, 10_000, LEFT_MS))).release()
       })
 
       it('is not given back by a signal that fires later', async () => {
@@ -219,7 +221,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
           lock.assertHeld()
           expect(await other.mutex.tryAcquire(key)).toBeNull()
         }
-        await using lock = await other.mutex.acquire(key, 1_000, 0)
+        await using lock = await other.mutex.acquire(key, 10_000, LEFT_MS)
         lock.assertHeld()
       })
 
@@ -268,9 +270,9 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
 
     describe('work under a lock', () => {
       it('holds it for as long as it takes, and answers what the work answers', async () => {
-        const ttlMs = 900
+        const ttlMs = 1_200
         const answer = one.mutex.withLock(key, { ttlMs, waitMs: 0 }, async (lock) => {
-          const until = now() + 1.2 * ttlMs
+          const until = now() + 1.1 * ttlMs
           while (now() < until) {
             await new Promise<void>((resolve) => backend.clock.timer(50, resolve))
             lock.assertHeld()
@@ -279,7 +281,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
         })
         expect(await settled(answer)).toBeTypeOf('bigint')
         expect(one.store.calls.filter((call) => call === 'extend').length).toBeGreaterThanOrEqual(2)
-        await (await other.mutex.acquire(key, 1_000, 0)).release()
+        await (await other.mutex.acquire(key, 10_000, LEFT_MS)).release()
       })
 
       it('gives it back when the work throws, and throws what it threw', async () => {
@@ -291,13 +293,13 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
             }),
           ),
         ).rejects.toBe(failure)
-        await (await other.mutex.acquire(key, 1_000, 0)).release()
+        await (await other.mutex.acquire(key, 10_000, LEFT_MS)).release()
       })
 
       it('that loses it is told at once, and the call rejects when the work has settled', async () => {
         let isSettled = false
         let told: unknown
-        const result = one.mutex.withLock(key, { ttlMs: 150, waitMs: 0 }, async (lock) => {
+        const result = one.mutex.withLock(key, { ttlMs: 150, waitMs: 5_000 }, async (lock) => {
           one.store.always = 'lost'
           await new Promise((resolve) => lock.signal.addEventListener('abort', resolve))
           told = lock.signal.reason
@@ -314,7 +316,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
 
       it('whose failure comes of a lock that was lost rejects with LockLostError, and the failure as its cause', async () => {
         const failure = new Error('the fence was refused')
-        const result = one.mutex.withLock(key, { ttlMs: 100, waitMs: 0 }, async (lock) => {
+        const result = one.mutex.withLock(key, { ttlMs: 100, waitMs: 5_000 }, async (lock) => {
           one.store.always = 'lost'
           await new Promise((resolve) => lock.signal.addEventListener('abort', resolve))
           one.store.always = undefined
@@ -344,13 +346,15 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
       })
 
       it('answers null, or times out, when it is full; a permit whose time is over is free', async () => {
-        const options = { permits: 2, ttlMs: 10_000, waitMs: 60 }
+        const options = { permits: 2, ttlMs: 10_000, waitMs: 5_000 }
         const first = await one.semaphore.acquire(key, options)
-        const second = (await other.semaphore.tryAcquire(key, { permits: 2, ttlMs: 100 }))!
-        expect(await third.semaphore.tryAcquire(key, { permits: 2 })).toBeNull()
+        const second = await settled(other.semaphore.acquire(key, { ...options, ttlMs: 150 }))
         expect(second.fence).toBeGreaterThan(first.fence)
-        const got = await settled(third.semaphore.acquire(key, { ...options, waitMs: 5_000 }))
-        await expect(settled(other.semaphore.acquire(key, options))).rejects.toThrow(LockTimeoutError)
+        const got = await settled(third.semaphore.acquire(key, options))
+        expect(await one.semaphore.tryAcquire(key, { permits: 2 })).toBeNull()
+        await expect(settled(other.semaphore.acquire(key, { ...options, waitMs: 60 }))).rejects.toThrow(
+          LockTimeoutError,
+        )
         expect(await second.release()).toBe('not-held')
         expect(await one.semaphore.release(first)).toBe('released')
         expect(await got.release()).toBe('released')
@@ -483,7 +487,7 @@ export function locksContract(name: string, makeBackend: () => Promise<LockBacke
         // Its place in the line is free too.
         await theirs.release()
         await pause(20)
-        await (await settled(other.mutex.acquire(key, 1_000, 0))).release()
+        await (await settled(other.mutex.acquire(key, 10_000, LEFT_MS))).release()
       })
     })
   })
