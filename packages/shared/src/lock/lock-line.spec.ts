@@ -108,20 +108,6 @@ describe('callers of one process', () => {
     await world.clock.settle()
     expect(await atOnce(other.mutex.tryAcquire(KEY))).not.toBeNull()
   })
-
-  it('leave nothing held when the one that a lock is handed to goes in the same moment', async () => {
-    const waiter = new AbortController()
-    const lock = await one.mutex.acquire(KEY, LONG_MS)
-    const waiting = failureOf(one.mutex.acquire(KEY, LONG_MS, LONG_MS, { signal: waiter.signal }))
-    await advance(10)
-    const releasing = lock.release()
-    waiter.abort(new Error('over'))
-    expect(await waiting).toMatchObject({ message: 'over' })
-    expect(await atOnce(releasing)).not.toBe('not settled')
-    await advance(10)
-    expect(await atOnce(other.mutex.tryAcquire(KEY))).not.toBeNull()
-    expect(world.leftovers.lines).toBe(0)
-  })
 })
 
 describe('a copy of a call that lands late', () => {

@@ -254,6 +254,19 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         await granted('a', { token: 'a3' })
       })
 
+      it('has the place of its next turn behind those who waited, also when it had one in front of them', async () => {
+        await granted('a')
+        await refused('b')
+        await refused('c')
+        await release('a')
+        await granted('b', { next: 'exclusive' })
+        await release('b')
+        await refused('b', { token: 'b2' })
+        await granted('c')
+        await release('c')
+        expect(await granted('b', { token: 'b2' })).toBeTypeOf('bigint')
+      })
+
       it('without the right to pass gives back, and stands behind who waits', async () => {
         const { heard, stop } = await hearing('b')
         await granted('a')
