@@ -48,7 +48,14 @@ const LOSSES: Record<LossReason, string> = {
  * connection said. Locks fail closed: without an answer nothing is locked.
  */
 export class LockUnavailableError extends VextrusError {
-  constructor(message: string, options: { cause?: unknown; key?: string } = {}) {
+  /** The store was not even asked, so nothing came of it. False: it may have done what it was asked for, and only its answer is missing. */
+  readonly unsent: boolean
+
+  constructor(
+    message: string,
+    { unsent = false, ...options }: { cause?: unknown; key?: string; unsent?: boolean } = {},
+  ) {
     super(message, { code: 'LOCK_UNAVAILABLE', ...options })
+    this.unsent = unsent
   }
 }

@@ -88,6 +88,51 @@ describe('a caller that asks once', () => {
   })
 })
 
+describe('while the store is away', () => {
+  it('what was given back is given back when it answers again, however late, if it would still be taken', async () => {
+    const lock = await one.mutex.acquire(KEY, 3_600_000)
+    one.store.always = 'lost'
+    expect(await lock.release()).toBe('unknown')
+    await advance(120_000)
+    one.store.always = undefined
+    await advance(5_000)
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+
+  it('what was to be handed on is given back too', async () => {
+    const lock = await one.mutex.acquire(KEY, 3_600_000)
+    const waiting = failureOf(one.mutex.acquire(KEY, LONG_MS, 1_000))
+    await advance(1)
+    one.store.always = 'lost'
+    expect(await lock.release()).toBe('unknown')
+    await advance(120_000)
+    expect(await waiting).toBeInstanceOf(LockUnavailableError)
+    one.store.always = undefined
+    await advance(5_000)
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+
+  it('what was not even asked for is not given back: a thousand callers leave nothing that goes on', async () => {
+    one.store.acquire = () => Promise.reject(new LockUnavailableError('not connected', { unsent: true }))
+    const callers = Array.from({ length: 1_000 }, () => failureOf(one.mutex.tryAcquire(KEY)))
+    for (const failure of await Promise.all(callers)) expect(failure).toBeInstanceOf(LockUnavailableError)
+    await advance(1)
+    expect(one.store.taken().filter((call) => call === 'release')).toEqual([])
+    expect(world.leftovers.lines).toBe(0)
+  })
+
+  it('what may have been granted is still given up when the store is not even asked at last', async () => {
+    one.store.next.acquire = ['late']
+    const waiting = failureOf(one.mutex.acquire(KEY, LONG_MS, 100))
+    await advance(1)
+    one.store.acquire = () => Promise.reject(new LockUnavailableError('not connected', { unsent: true }))
+    await advance(100)
+    expect(await waiting).toBeInstanceOf(LockUnavailableError)
+    await one.store.landLate()
+    expect(await other.mutex.tryAcquire(KEY)).not.toBeNull()
+  })
+})
+
 describe('close', () => {
   it('waits for what is under way, so that a lock which is granted to nobody is given back before the connection goes', async () => {
     one.store.next.acquire = [{ replyMs: 50 }]

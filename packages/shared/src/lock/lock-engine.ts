@@ -77,7 +77,7 @@ export class LockEngine implements LockKeeper {
       localTurns: this.defaults.localTurns,
       listening: () => this.listening(),
       granted: (grant) => this.granted(grant),
-      giveUp: (lock, holder, forGood) => void this.giveUp(lock, holder, forGood),
+      giveUp: (lock, holder, forGood, ttlMs) => void this.giveUp(lock, holder, forGood, ttlMs),
       lettingGo: (call) => void this.during(call),
       empty: (line) => this.forget(line),
     }
@@ -148,7 +148,7 @@ export class LockEngine implements LockKeeper {
     const { lock: name, holder, doubtful, turns } = lock.grant
     const { heldMs } = lock
     const line = this.lines.get(`${name.kind}:${name.key}`)
-    const handedOn = doubtful ? undefined : line?.handOn(holder, turns)
+    const handedOn = doubtful ? undefined : line?.handOn(holder, turns, lock.leftMs)
     const outcome = await (handedOn ?? this.giveBack(lock))
     // Not before the store has answered: whoever closes waits for this, and then takes the connection away.
     this.forgetHeld(lock)
@@ -196,15 +196,19 @@ export class LockEngine implements LockKeeper {
       return (await this.store.release({ lock: name, holder, forGood: doubtful })) ? 'released' : 'not-held'
     } catch (error) {
       if (!(error instanceof LockUnavailableError)) throw error
-      void this.giveUp(name, holder, doubtful)
+      void this.giveUp(name, holder, doubtful, lock.leftMs)
       return 'unknown'
     }
   }
 
-  /** Until the store answers: a lock that nobody has would be waited for until its time is over. */
-  private async giveUp(lock: LockName, holder: Holder, forGood: boolean): Promise<void> {
+  /**
+   * Until the store answers: a lock that nobody has would be waited for until its time is over.
+   * @param ttlMs until then
+   */
+  private async giveUp(lock: LockName, holder: Holder, forGood: boolean, ttlMs: number): Promise<void> {
     const retries = new Backoff(GIVE_UP, this.random)
-    for (let attempt = 0; attempt < GIVE_UP_ATTEMPTS; attempt++) {
+    const until = this.clock.mono() + Math.max(ttlMs, GIVE_UP_AT_LEAST_MS)
+    do {
       try {
         await this.during(this.store.release({ lock, holder, forGood }))
         return
@@ -213,7 +217,7 @@ export class LockEngine implements LockKeeper {
       }
       if (this.closed) return
       await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
-    }
+    } while (this.clock.mono() < until)
   }
 
   private listening(): boolean {
@@ -279,4 +283,5 @@ export class LockEngine implements LockKeeper {
   }
 }
 
-const GIVE_UP_ATTEMPTS = 30
+/** A call that is late, or an end that is not known well, may keep a lock for longer than it seems. */
+const GIVE_UP_AT_LEAST_MS = 15_000

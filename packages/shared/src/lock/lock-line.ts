@@ -28,8 +28,8 @@ export interface LineEnvironment {
   /** Whether a wake-up would be heard; where not, it is seen to. */
   listening(): boolean
   granted(grant: Grant): HeldLock
-  /** A holder whose lock nobody has, or may have, any more. */
-  giveUp(lock: LockName, holder: Holder, forGood: boolean): void
+  /** A holder whose lock nobody has, or may have, any more. @param ttlMs for how long the store keeps it at most */
+  giveUp(lock: LockName, holder: Holder, forGood: boolean, ttlMs: number): void
   /** A call that lets go of something is under way. */
   lettingGo(call: Promise<void>): void
   /** Nobody waits here any more. */
@@ -107,12 +107,12 @@ export class LockLine {
 
   /**
    * Gives a lock back by handing it on within the process. Undefined: nobody here waits for that.
-   * @param turns of its grant
+   * @param turns of its grant @param leftMs of its time
    */
-  handOn(holder: Holder, turns: number): Promise<ReleaseOutcome> | undefined {
+  handOn(holder: Holder, turns: number, leftMs: number): Promise<ReleaseOutcome> | undefined {
     if (this.resting === undefined || this.returned !== undefined) return undefined
     return new Promise((settle) => {
-      this.returned = { holder, turns, settle }
+      this.returned = { holder, turns, leftMs, settle }
       this.wake()
     })
   }
@@ -161,12 +161,14 @@ export class LockLine {
         replicas: call.replicas,
       })
     } catch (error) {
-      caller.doubtful = true
-      if (aliveMs > 0) this.placed = true
+      if (!(error instanceof LockUnavailableError && error.unsent)) {
+        caller.doubtful = true
+        if (aliveMs > 0) this.placed = true
+      }
       if (returned !== undefined) this.keepReturned(returned)
       if (error instanceof LockUnavailableError) this.failed(caller, (this.failure = error))
       else this.leave(caller, error)
-      if (caller.gone) this.environment.giveUp(this.lock, caller.holder, true)
+      if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true, call.ttlMs)
       this.asking = false
       return this.callers.length === 0 ? 0 : this.retries.next()
     }
@@ -178,7 +180,7 @@ export class LockLine {
     if (reply.fence === null) {
       if (aliveMs > 0) this.placed = true
       if (call.waitMs === 0) this.leave(caller, this.timeout(caller))
-      else if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true)
+      else if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true, call.ttlMs)
       return Math.min(reply.retryMs, this.patienceMs)
     }
     this.placed = next !== undefined
@@ -198,7 +200,7 @@ export class LockLine {
       return this.placed && grant.holder.mode === 'exclusive' ? Math.min(grant.ttlMs, this.patienceMs) : 0
     }
     // Nobody has it: its caller went away meanwhile, or its time was over before the answer came, and such a lock is never handed out.
-    this.environment.giveUp(this.lock, grant.holder, caller.doubtful)
+    this.environment.giveUp(this.lock, grant.holder, caller.doubtful, grant.ttlMs)
     if (caller.gone) return 0
     caller.holder = { ...caller.holder, token: this.environment.random.token() }
     caller.doubtful = false
@@ -218,9 +220,9 @@ export class LockLine {
   }
 
   /** What was to be given back in the same step as a call that failed. */
-  private keepReturned({ holder, settle }: Returned): void {
+  private keepReturned({ holder, leftMs, settle }: Returned): void {
     settle('unknown')
-    this.environment.giveUp(this.lock, holder, false)
+    this.environment.giveUp(this.lock, holder, false, leftMs)
   }
 
   private leave(caller: Caller, error: unknown): void {
@@ -233,7 +235,7 @@ export class LockLine {
     const { kind, key } = this.lock
     lockTimedOut.publish(() => ({ kind, key, waitMs, unavailable: error instanceof LockUnavailableError }))
     if (!isFirst) return
-    if (caller.doubtful && !this.asking) this.environment.giveUp(this.lock, caller.holder, true)
+    if (caller.doubtful && !this.asking) this.environment.giveUp(this.lock, caller.holder, true, caller.call.ttlMs)
     this.wake()
   }
 
@@ -309,6 +311,7 @@ interface Caller {
 interface Returned {
   readonly holder: Holder
   readonly turns: number
+  readonly leftMs: number
   readonly settle: (outcome: ReleaseOutcome) => void
 }
 

@@ -7,7 +7,7 @@
  * the order of callers within a process: they are the engine's.
  */
 export interface LockStore {
-  /** @throws LockUnavailableError no good answer in time; the lock may have been granted */
+  /** @throws LockUnavailableError no good answer in time; the lock may have been granted unless the error is `unsent` */
   acquire(request: AcquireRequest): Promise<AcquireReply>
   /**
    * Gives a holder at least `ttlMs` from now; a call that comes late takes away nothing that another gave. False: it does not hold the lock any

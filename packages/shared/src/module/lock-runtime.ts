@@ -106,7 +106,8 @@ export class LockRuntime {
 /** While the application is made. Who waits for a lock asks again. */
 function notMadeYet(name: string): LockStore {
   const fail = async (): Promise<never> => {
-    throw new LockUnavailableError(`locks live on the connection '${name}', which is not made yet; ask for them later`)
+    const message = `locks live on the connection '${name}', which is not made yet; ask for them later`
+    throw new LockUnavailableError(message, { unsent: true })
   }
   return { acquire: fail, extend: fail, release: fail, listen: fail }
 }

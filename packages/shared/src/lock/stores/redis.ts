@@ -167,7 +167,10 @@ export class RedisLockStore implements LockStore {
     const [outcome] = await this.topology.exec([{ key: redisKey, commands }])
     const failure =
       outcome instanceof Error ? outcome : outcome!.replies.find((reply) => reply instanceof RedisReplyError)
-    if (failure !== undefined) throw new LockUnavailableError((failure as Error).message, { cause: failure, key })
+    if (failure !== undefined) {
+      const unsent = failure instanceof RedisUnavailableError && UNSENT.has(failure.reason)
+      throw new LockUnavailableError((failure as Error).message, { cause: failure, key, unsent })
+    }
     return (outcome as { replies: readonly RedisReply[] }).replies
   }
 
@@ -175,6 +178,8 @@ export class RedisLockStore implements LockStore {
     return parts.map((part) => this.keyspace.lock(key, part === '' ? kind : `${kind}-${part}`))
   }
 }
+
+const UNSENT: ReadonlySet<RedisUnavailableError['reason']> = new Set(['not-connected', 'circuit-open'])
 
 const GRANTED = 1
 const TOO_LATE = -1
