@@ -78,6 +78,9 @@ export class HeldLock implements Lock {
   readonly token: string
   readonly fence: bigint
 
+  /** Told when it ends sooner than was planned. */
+  shortened: (() => void) | undefined
+
   private readonly controller = new AbortController()
   private readonly heldSince: number
   private state: 'held' | LossReason = 'held'
@@ -150,7 +153,10 @@ export class HeldLock implements Lock {
     const ends = endOf(momentOf(this.keeper.clock), ms)
     const extension = ++this.extensions
     // A shorter time counts from now on: the store may have it, whether or not its answer comes.
-    if (ends.mono < this.ends.mono) this.endAt(ends)
+    if (ends.mono < this.ends.mono) {
+      this.endAt(ends)
+      this.shortened?.()
+    }
     const extended = await this.keeper.extend(this.grant.lock, this.grant.holder, ms)
     if (!extended) this.lose('gone')
     // Also when its time was over while the answer was on its way: somebody was told so.

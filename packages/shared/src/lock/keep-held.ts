@@ -8,12 +8,12 @@ import type { HeldLock } from './held-lock.js'
  */
 export function keepHeld(lock: HeldLock): () => void {
   const { clock, ttlMs } = lock
-  let timer: Timer
+  let timer: Timer | undefined
   let stopped = false
 
   const extend = async (): Promise<void> => {
-    // Whoever extended it for longer meanwhile keeps that.
-    if (untilDue() > 0) return schedule(untilDue())
+    // Whoever extended it for longer meanwhile keeps that. Less than a millisecond is no time: a clock may not even be able to say it.
+    if (untilDue() >= 1) return schedule(untilDue())
     try {
       await lock.extend(ttlMs)
     } catch (error) {
@@ -25,12 +25,16 @@ export function keepHeld(lock: HeldLock): () => void {
   }
   const untilDue = (): number => Math.max(0, lock.leftMs - (2 * ttlMs) / 3)
   const schedule = (ms: number): void => {
+    timer?.cancel()
     if (!stopped) timer = clock.timer(ms, () => void extend())
   }
   schedule(untilDue())
+  // Whoever extended it for less has that much at least, and the work goes on for as long as it takes.
+  lock.shortened = () => schedule(untilDue())
 
   return () => {
     stopped = true
-    timer.cancel()
+    lock.shortened = undefined
+    timer?.cancel()
   }
 }
