@@ -1,8 +1,11 @@
 import { CLOCK_MUTANTS } from './clock-mutants.js'
 import { FAILURE_MUTANTS } from './failure-mutants.js'
 import { GUARD_MUTANTS } from './guard-mutants.js'
+import { HELD_LOCK_MUTANTS } from './held-lock-mutants.js'
 import { HOLD_MUTANTS } from './hold-mutants.js'
 import { LOAD_MUTANTS } from './load-mutants.js'
+import { LOCK_MUTANTS } from './lock-mutants.js'
+import { LOCK_STORE_MUTANTS } from './lock-store-mutants.js'
 import { type Mutant, NEAR_SIMULATION, SIMULATION } from './mutant.js'
 import { NEAR_CACHE_MUTANTS } from './near-cache-mutants.js'
 import { NEAR_MUTANTS } from './near-mutants.js'
@@ -27,6 +30,9 @@ const ALL: readonly Mutant[] = [
   ...NEAR_MUTANTS,
   ...NEAR_CACHE_MUTANTS,
   ...NEAR_VALUE_MUTANTS,
+  ...LOCK_STORE_MUTANTS,
+  ...HELD_LOCK_MUTANTS,
+  ...LOCK_MUTANTS,
 ]
 
 /** These are found a second time, by the simulation: a simulation that finds nothing proves nothing. */
