@@ -181,6 +181,31 @@ describe('a bulk change', () => {
   })
 })
 
+describe('a bulk change of more than a thousand', () => {
+  it('changes the oldest thousand, and says that there are more', async () => {
+    const tenant = 'merlion-medical'
+    const drafts = await query<{ id: number }>(
+      `INSERT INTO finance.invoices (tenant_id, customer_id, status, currency_code, lines, total, version)
+       SELECT tenant_id, id, 'DRAFT', 'SGD', '[]', 0, 1
+         FROM generate_series(1, 1001), (SELECT tenant_id, min(id) AS id FROM finance.customers WHERE tenant_id = $1 GROUP BY 1)
+       RETURNING id`,
+      tenant,
+    )
+    const [last] = drafts.map(({ id }) => id).toSorted((a, b) => b - a)
+    const issue = async () =>
+      (await api.send('POST', '/invoices/bulk-status', { from: 'DRAFT', to: 'ISSUED' }, tenant)).body
+    expect(await issue()).toEqual({ changed: 1_000, more: true })
+    expect((await api.get(`/invoices/${last}`, tenant)).body).toMatchObject({ status: 'DRAFT', number: null })
+    expect(await issue()).toEqual({ changed: 9, more: false })
+    const [numbers] = await query(
+      `SELECT count(number)::int, count(DISTINCT number)::int AS different, max(number) FROM finance.invoices WHERE tenant_id = $1`,
+      tenant,
+    )
+    // 40 of the seed, its 8 drafts, and these.
+    expect(numbers).toEqual({ count: 1_049, different: 1_049, max: 'INV-00001049' })
+  })
+})
+
 describe('a customer that is deleted', () => {
   it('loses its drafts; what was issued is void, what was paid stays, and no number is missing', async () => {
     const { id: draft, customerId } = await newDraft(api)

@@ -1,4 +1,5 @@
 import { runAsTenant } from '@vextrus/shared/cache'
+import { LockTimeoutError } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startServers } from '../../service-kit/test/support/servers.js'
@@ -8,7 +9,7 @@ import { setStatus } from '../src/invoices/set-status.js'
 import { RevenueRefresh } from '../src/reports/revenue-refresh.js'
 import { moveStock } from '../src/stock/stock-ledger.js'
 import { StaleWriterError } from '../src/writes/stale-writer.error.js'
-import { lines, startTestService, TENANT, type TestService } from './support/service.js'
+import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestService } from './support/service.js'
 
 /**
  * Two services on one Redis and one database write at the same time. The embedded database can't keep the transactions of two connections apart,
@@ -42,11 +43,20 @@ async function shared<T>(count: number, work: (service: TestService, at: number)
 }
 
 describe('numbers', () => {
-  const next = (
-    { app }: TestService,
+  const next = async (
+    service: TestService,
     tenant: string,
     write: (transaction: EntityManager, number: string) => Promise<void>,
-  ) => runAsTenant(tenant, () => app.get(InvoiceNumbers).generateInvoiceNumber(tenant, write))
+  ): Promise<string> => {
+    const numbers = service.app.get(InvoiceNumbers)
+    try {
+      return await runAsTenant(tenant, () => numbers.generateInvoiceNumber(tenant, write))
+    } catch (error) {
+      // As with `sendPatiently`.
+      if (error instanceof LockTimeoutError) return next(service, tenant, write)
+      throw error
+    }
+  }
 
   const lastOf = async (tenant: string) => {
     const [row] = await query<{ last: string }>('SELECT last FROM finance.invoice_counter WHERE tenant_id = $1', tenant)
@@ -70,7 +80,7 @@ describe('numbers', () => {
     const numbers = await shared(200, async (service, at) => {
       const { id } = drafts[at]!
       if (at % 4 === 0) {
-        const { body } = await service.client.send('PATCH', `/invoices/${id}/status`, TENANT, { status: 'ISSUED' })
+        const { body } = await sendPatiently(service, 'PATCH', `/invoices/${id}/status`, { status: 'ISSUED' })
         return (body as { number: string }).number
       }
       return next(service, TENANT, (transaction, number) => setStatus(transaction, [id], 'ISSUED', [number]))
@@ -154,7 +164,7 @@ describe('stock', () => {
     await services[0].send('POST', '/stock/RACE/receipts', { reference: 'race-in', quantity: 20 })
     // 30 wishes for one piece, each sent twice.
     const answers = await shared(60, (service, at) =>
-      service.client.send('POST', '/stock/RACE/deductions', TENANT, { reference: `race-${at % 30}`, quantity: 1 }),
+      sendPatiently(service, 'POST', '/stock/RACE/deductions', { reference: `race-${at % 30}`, quantity: 1 }),
     )
     const done = answers.filter(({ status }) => status === 200).map(({ body }) => body as { repeated: boolean })
     expect(done.filter(({ repeated }) => !repeated)).toHaveLength(20)
@@ -174,7 +184,7 @@ describe('balances', () => {
     const codes = ['race.a', 'race.b', 'race.c']
     for (const code of codes) await services[0].send('POST', '/accounts', { code, name: code, mayBeNegative: true })
     const answers = await shared(60, (service, at) =>
-      service.client.send('POST', '/transfers', TENANT, {
+      sendPatiently(service, 'POST', '/transfers', {
         reference: `race-${at}`,
         from: codes[at % 3],
         to: codes[(at + 1 + (at % 2)) % 3],
@@ -192,6 +202,29 @@ describe('balances', () => {
     for (const { balance, sum } of accounts) expect(balance).toBe(sum)
     expect(accounts.reduce((sum, { balance }) => sum + Number(balance), 0)).toBe(0)
     expect(accounts.reduce((sum, { postings }) => sum + postings, 0)).toBe(120)
+  })
+})
+
+describe('what one service has answered as done', () => {
+  it('the other shows on its next read, from whatever memory', async () => {
+    const [one, other] = services
+    const idsIn = async (status: string) => {
+      const { body } = await other.get(`/invoices?status=${status}`)
+      return body.items.map(({ id }) => id)
+    }
+    for (let round = 0; round < 5; round++) {
+      const { id } = await newDraft(one)
+      for (const path of ['/invoices?status=DRAFT', '/invoices?status=PAID', `/invoices/${id}`, '/stock/ITEM-005'])
+        for (let read = 0; read < 3; read++) await other.get(path)
+      await one.send('PATCH', `/invoices/${id}/status`, { status: 'ISSUED' })
+      expect(await idsIn('DRAFT')).not.toContain(id)
+      await one.send('POST', '/invoices/bulk-status', { from: 'ISSUED', to: 'PAID', ids: [id] })
+      expect(await idsIn('PAID')).toContain(id)
+      expect((await other.get(`/invoices/${id}`)).body).toMatchObject({ status: 'PAID' })
+      const deduction = { reference: `shown-${round}`, quantity: 1 }
+      const { body } = await one.send('POST', '/stock/ITEM-005/deductions', deduction)
+      expect((await other.get('/stock/ITEM-005')).body.quantity).toBe(body['remaining'])
+    }
   })
 })
 

@@ -5,7 +5,7 @@ import { type RedisServer, startRedis } from '../../../packages/shared/test/supp
 import { postgresPrograms, type RealPostgres, startRealPostgres } from '../../service-kit/test/support/real-postgres.js'
 import { InvoiceNumbers, invoiceNumber } from '../src/invoices/invoice-numbers.js'
 import { StaleWriterError } from '../src/writes/stale-writer.error.js'
-import { lines, newDraft, startTestService, TENANT, type TestService, until } from './support/service.js'
+import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What only a real Postgres can show: transactions of two services that are open at the same time. Runs where its server is installed. */
 describe.skipIf(postgresPrograms === undefined)('two services on one Postgres and one Redis', () => {
@@ -108,7 +108,7 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
     const worker = async (service: TestService) => {
       for (let request = requests[next++]; request !== undefined; request = requests[next++]) {
         const [method, path, body] = request
-        const { status, body: answer } = await service.client.send(method, path, TENANT, body)
+        const { status, body: answer } = await sendPatiently(service, method, path, body)
         if (status >= 500) failures.push({ method, path, status, answer })
       }
     }

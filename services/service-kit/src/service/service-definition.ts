@@ -12,7 +12,7 @@ export interface ServiceDefinition {
   /**
    * How the cache keeps tenants apart: a key, tag or pattern that does not hold the current tenant as a whole segment is refused before it is
    * sent. Who that is says `TenantMiddleware` for a request and `DomainEvents` for an event. What runs without one – a schedule, the start –
-   * reaches nothing but the first segments named in `global`, unless it says `runGlobal`.
+   * reaches nothing but the first segments named in `global`, unless it says `runGlobal`. `job`, of scheduled work, is always among them.
    */
   readonly tenancy: TenancyOptions & { readonly required: true }
   /** Options of the cache that this service wants otherwise than they are by default; where Redis is comes from the environment. */
