@@ -5,7 +5,7 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
     include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     // The embedded Postgres takes some seconds to start and to be filled.
     hookTimeout: 120_000,
   },

@@ -3,7 +3,7 @@ import { CachePattern, CacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ProductView } from '../src/products/product.schemas.js'
-import { startServers } from '../../service-kit/test/support/servers.js'
+import { patient, startServers } from '../../service-kit/test/support/servers.js'
 import { cacheOf, OTHER, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** Every cache pattern of the service, seen from outside: through HTTP, and by counting the queries that the database gets. */
@@ -15,7 +15,7 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let cache: ReturnType<typeof cacheOf>
 
   beforeAll(async () => {
-    api = await startTestService(servers.database, driver === 'redis' ? { url: servers.redis.url } : undefined)
+    api = await startTestService(servers.database, driver === 'redis' ? patient(servers.redis) : undefined)
     cache = cacheOf(api)
   })
 

@@ -5,6 +5,7 @@ import { type RedisServer, startRedis } from '../../../packages/shared/test/supp
 import { TcpProxy } from '../../../packages/shared/test/support/tcp-proxy.js'
 import { Prng } from '../src/seed/prng.js'
 import { postgresPrograms, type RealPostgres, startRealPostgres } from '../../service-kit/test/support/real-postgres.js'
+import { patient } from '../../service-kit/test/support/servers.js'
 import { startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What only a real Postgres can show: transactions of several processes at the same time. Runs where its server is installed. */
@@ -17,7 +18,7 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
     ;[postgres, redisServer] = await Promise.all([startRealPostgres(postgresPrograms ?? ''), startRedis()])
     const database = { url: postgres.url, poolSize: 10 }
     // At the same time, on an empty database: one migrates and seeds, the other waits.
-    services = await Promise.all([0, 1].map(() => startTestService(database, { url: redisServer.url })))
+    services = await Promise.all([0, 1].map(() => startTestService(database, patient(redisServer))))
   })
 
   afterAll(async () => {

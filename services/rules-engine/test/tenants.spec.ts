@@ -1,7 +1,7 @@
 import { RedisCacheService, runAsTenant, TenantKeyError } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startServers } from '../../service-kit/test/support/servers.js'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { patient, startServers } from '../../service-kit/test/support/servers.js'
 import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
 import { newRule, OTHER, startTestService, TENANT, type TestService } from './support/service.js'
 
@@ -17,15 +17,21 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
   let rule: number
   /** What is cached of the victim's: how it is asked for, and what was answered. */
   const theirs: { method: string; path: string; body?: unknown; answer: unknown }[] = []
+  const key = `secret.${driver}`
 
   beforeAll(async () => {
-    api = await startTestService(servers.database, driver === 'redis' ? { url: servers.redis.url } : undefined)
-    const key = `secret.${driver}`
+    api = await startTestService(servers.database, driver === 'redis' ? patient(servers.redis) : undefined)
     const outcome = { note: SECRET }
     const created = await api.send('POST', '/rules', newRule(`Secret ${driver}`, SUBJECT, { outcome }), OTHER)
     rule = created.body.id
     await api.send('PUT', `/configuration/${key}`, { value: SECRET }, OTHER)
     await api.send('POST', '/flags', { key, enabled: true, allowList: [SECRET] }, OTHER)
+  })
+
+  // Lists live for a minute: each test has one of its own.
+  beforeEach(async () => {
+    await runAsTenant(OTHER, () => api.app.get(RedisCacheService).invalidateByTag(`tenant:${OTHER}`))
+    theirs.length = 0
     for (const [method, path, body] of [
       ['POST', '/evaluations', { subject: SUBJECT, facts: { invoice: { total: 60_000 } } }],
       ['POST', '/evaluations/batch', { evaluations: [{ subject: SUBJECT, facts: {} }] }],
@@ -34,7 +40,9 @@ describe.each(['memory', 'redis'] as const)('with the %s driver', (driver) => {
       ['GET', `/flags/${key}/evaluation?subject=${encodeURIComponent(SECRET)}`],
     ] as const) {
       const reply = await api.send(method, path, body, OTHER)
-      if (reply.status !== 200) throw new Error(`${method} ${path}: ${reply.status}`)
+      if (reply.status !== 200 || (path === '/rules' && reply.cache !== 'MISS')) {
+        throw new Error(`${method} ${path}: ${reply.status} ${reply.cache}`)
+      }
       theirs.push({ method, path, body, answer: reply.body })
     }
   })
