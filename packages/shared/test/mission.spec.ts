@@ -394,6 +394,8 @@ function appModule({ host, port }: RedisServer) {
         password: process.env.REDIS_PASSWORD,
         db: 0,
         keyPrefix: 'vextrus:', // Namespace all keys
+        // Beside the mission's own: a busy machine may take longer than half a second, and what is not stored by then is not.
+        commandTimeout: '10s',
       }),
     ],
     controllers: [HealthController],
