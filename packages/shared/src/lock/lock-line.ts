@@ -110,7 +110,8 @@ export class LockLine {
    * @param turns of its grant @param leftMs of its time
    */
   handOn(holder: Holder, turns: number, leftMs: number): Promise<ReleaseOutcome> | undefined {
-    if (this.resting === undefined || this.returned !== undefined) return undefined
+    // A second one in the same moment finds nobody at rest: the first has woken whoever was.
+    if (this.resting === undefined) return undefined
     return new Promise((settle) => {
       this.returned = { holder, turns, leftMs, settle }
       this.wake()
