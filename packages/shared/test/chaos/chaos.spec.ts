@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresPrograms, type RealPostgres, startRealPostgres } from '../support/real-postgres.js'
 import { chaos, type ChaosReport } from './chaos.js'
-import { CHAOS_FAULTS } from './faults.js'
+import { CHAOS_FAULTS, type ChaosFault } from './faults.js'
 import { shown } from './report.js'
 
 const seed = Number(process.env['CHAOS_SEED'] ?? 20_261)
@@ -32,7 +32,7 @@ describe.skipIf(postgresPrograms === undefined)('six processes that write under 
     'lose no number, oversell nothing and balance, whatever befalls them, and never hold a lock together',
     { timeout: 240_000 },
     async () => {
-      const report = await chaos({ postgres: postgres.url, seed, numbers: 800, seconds: 150 })
+      const report = await chaos({ postgres: postgres.url, seed, numbers: 600, seconds: 150, faultEvery: 70 })
       expectRight(report)
       expect(Object.keys(report.faults).sort()).toEqual([...new Set(CHAOS_FAULTS)].sort())
       expect(report.together).toEqual({})
@@ -41,10 +41,13 @@ describe.skipIf(postgresPrograms === undefined)('six processes that write under 
   )
 
   it('nor under Sentinels, while another server becomes the master', { timeout: 240_000 }, async () => {
-    const topologyFaults = 2
+    const faults: readonly ChaosFault[] = [
+      ...(['SIGSTOP between assertHeld and the write', 'SIGKILL of a holder'] as const),
+      ...(['wake-up connection half-open', 'network held, then cut'] as const),
+    ]
     const report = await chaos({
-      ...{ postgres: postgres.url, seed, topology: 'sentinel', topologyFaults },
-      ...{ numbers: 200, seconds: 150, faultEvery: 40 },
+      ...{ postgres: postgres.url, seed, topology: 'sentinel', topologyFaults: 2 },
+      ...{ numbers: 200, seconds: 150, faults, faultEvery: 40 },
     })
     expectRight(report)
     expect(report.faults['SENTINEL FAILOVER']).toBeGreaterThan(0)

@@ -6,7 +6,7 @@ import { type RaceServers, type RaceTopology, startServers } from '../rig/server
 import { Ways } from '../rig/ways.js'
 import { SeededRandom } from '../support/seeded-random.js'
 import { ChaosDatabase } from './database.js'
-import { ChaosFaults } from './faults.js'
+import { CHAOS_FAULTS, type ChaosFault, ChaosFaults } from './faults.js'
 import { type Figures, figures, judge, type Wrong } from './judge.js'
 import { allKeys, chaosKeys, OPERATIONS, type Operation } from './keys.js'
 import { Lane } from './lane.js'
@@ -23,8 +23,8 @@ export interface ChaosOptions {
   readonly seconds?: number
   /** Doesn't end before so many faults of the topology have come to their end. @default 0 */
   readonly topologyFaults?: number
-  /** @default true */
-  readonly faults?: boolean
+  /** In the order in which they come; none: nor those of the topology. @default all */
+  readonly faults?: readonly ChaosFault[]
   /** A fault after so many writes, so that a slow machine has as many of them. @default 60 */
   readonly faultEvery?: number
   /** @default 6 */
@@ -95,7 +95,7 @@ class Run {
     ways: readonly Ways[],
     private readonly keys: ReturnType<typeof chaosKeys>,
   ) {
-    const { seed, clerks = 6, fenced = true, dist } = options
+    const { seed, clerks = 6, fenced = true, dist, faults = CHAOS_FAULTS } = options
     const random = new SeededRandom(seed)
     this.lanes = ways.map((own, number) => {
       const process = { redis: servers.optionsFor(own), databaseUrl: database.url, fenced, dist }
@@ -113,7 +113,7 @@ class Run {
     const hotKeys = allKeys(keys).map(({ key }) => `vextrus@lock:{${key}}:mutex`)
     const ofTopology = servers.faults(promotions, random, hotKeys)
     const surroundings = [this.database, this.lanes, ways, allKeys(keys), new SeededRandom(seed + 1)] as const
-    this.faults = new ChaosFaults(servers, ofTopology, ...surroundings)
+    this.faults = new ChaosFaults(servers, ofTopology, ...surroundings, faults)
   }
 
   async report(): Promise<ChaosReport> {
@@ -159,7 +159,7 @@ class Run {
 
   /** Lets them work until there is enough of everything, with the faults that are due. */
   private async watch(): Promise<void> {
-    const { numbers, seconds = Infinity, faults = true, faultEvery = 60 } = this.options
+    const { numbers, seconds = Infinity, faults = CHAOS_FAULTS, faultEvery = 60 } = this.options
     const { topologyFaults = 0, untilWrong = false } = this.options
     const until = performance.now() + seconds * 1_000
     let [due, dueOfTopology, judged] = [faultEvery, faultEvery, performance.now()]
@@ -168,17 +168,17 @@ class Run {
         const { counts } = this
         const of = (what: string): number => counts[what] ?? 0
         const done = { numbers: of('numbers'), stock: of('deductions'), postings: of('postings') }
-        const lacksFaults = (faults && !this.faults.hadAll) || this.faults.ofTopologyDone < topologyFaults
+        const lacksFaults = !this.faults.hadAll || this.faults.ofTopologyDone < topologyFaults
         // With all that is left to suffer they go on with everything.
         const wanted = OPERATIONS.filter((operation) => lacksFaults || done[operation] < numbers)
         if (wanted.length === 0) return
         if (wanted.length !== this.wanted.length) this.want(wanted)
         const writes = done.numbers + done.stock + of('deliveries') + done.postings / 2
-        if (faults && writes >= due) {
+        if (faults.length > 0 && writes >= due) {
           due = writes + faultEvery
           await this.faults.inject()
         }
-        if (faults && writes >= dueOfTopology) {
+        if (faults.length > 0 && writes >= dueOfTopology) {
           dueOfTopology = writes + TOPOLOGY_FAULT_EVERY * faultEvery
           this.faults.injectOfTopology()
         }

@@ -42,22 +42,24 @@ export class ChaosFaults {
     private readonly ways: readonly Ways[],
     private readonly keys: readonly ChaosKey[],
     private readonly random: SeededRandom,
+    private readonly list: readonly ChaosFault[],
   ) {}
 
   /** The next one, of those that befall every topology. */
   async inject(): Promise<void> {
-    const name = CHAOS_FAULTS[this.next % CHAOS_FAULTS.length]!
+    const { list } = this
+    const name = list[this.next % list.length]!
     // Another one each time, and each fault another one in the next round.
-    const lane = this.lanes[(this.next + Math.floor(this.next / CHAOS_FAULTS.length)) % this.lanes.length]!
+    const lane = this.lanes[(this.next + Math.floor(this.next / list.length)) % this.lanes.length]!
     this.next++
     if (await this.befall(name, lane)) this.counts[name] = (this.counts[name] ?? 0) + 1
     // Nobody was there to be hit: it is tried again, on the next one.
-    else this.next += CHAOS_FAULTS.length - 1
+    else this.next += list.length - 1
   }
 
   /** Each had its turn. */
   get hadAll(): boolean {
-    return CHAOS_FAULTS.every((name) => this.counts[name] !== undefined)
+    return this.list.every((name) => this.counts[name] !== undefined)
   }
 
   /** The next one of the topology, if none is under way. */
