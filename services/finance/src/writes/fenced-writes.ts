@@ -33,7 +33,8 @@ export class FencedWrites {
   /**
    * Runs `work` in a transaction, while all of these locks are held.
    *
-   * Several are taken one after the other in the order of their names, by everybody: no two writers ever wait for each other.
+   * Several are taken one after the other in the order of their names, by everybody: no two writers ever wait for each other. One that is
+   * named twice is taken once: no writer waits for itself.
    * @param what is to be written, as the client is told of it
    * @throws LockTimeoutError @throws LockUnavailableError Redis is away @throws StaleWriterError a lock was lost before the work began
    */
@@ -45,7 +46,7 @@ export class FencedWrites {
       return lock.fence
     }
     try {
-      for (const key of keys.toSorted()) held.set(key, await this.locks.acquire(key, TTL_MS, WAIT_MS))
+      for (const key of new Set(keys.toSorted())) held.set(key, await this.locks.acquire(key, TTL_MS, WAIT_MS))
       return await this.dataSource.transaction((transaction) => {
         // The pool may have kept it waiting.
         for (const lock of held.values()) assertHeld(lock, what)
