@@ -83,7 +83,7 @@ describe.skipIf(postgresPrograms === undefined)('two services on one Postgres an
       TENANT,
     )
     const statuses = ['DRAFT', 'ISSUED', 'PAID', 'VOID']
-    const requests = Array.from({ length: 300 }, (_, at): [method: string, path: string, body?: object] => {
+    const requests = Array.from({ length: 200 }, (_, at): [method: string, path: string, body?: object] => {
       const customerId = customers[(at * 7) % customers.length]!
       switch (at % 10) {
         case 0:

@@ -1,5 +1,4 @@
 import type { DatabaseConfig, RedisConfig } from '@vextrus/service-kit'
-import { TENANT } from '../../../service-kit/test/support/test-service.js'
 import * as kit from '../../../service-kit/test/support/test-service.js'
 import type { InvoiceView } from '../../src/invoices/invoice.schemas.js'
 import { finance } from '../../src/service.js'
@@ -40,7 +39,7 @@ export async function sendPatiently(
   body?: object,
 ) {
   for (;;) {
-    const answer = await client.send(method, path, TENANT, body)
+    const answer = await client.send(method, path, kit.TENANT, body)
     if ((answer.body as { code?: unknown } | undefined)?.code !== 'LOCK_TIMEOUT') return answer
   }
 }
