@@ -41,6 +41,9 @@ export class Deadlines {
     else before.after = after
     if (after === undefined) this.last = before
     else after.before = before
+    // A dead one that the collector has moved to the old generation would keep alive all that came after it.
+    deadline.before = undefined
+    deadline.after = undefined
   }
 
   /** Everything under way expires as lost. */
