@@ -80,6 +80,8 @@ export class HeldLock implements Lock {
 
   /** Told when it ends sooner than was planned. */
   shortened: (() => void) | undefined
+  /** The engine counts it no more. */
+  forgotten = false
 
   private readonly controller = new AbortController()
   private readonly heldSince: number

@@ -304,8 +304,8 @@ class Simulation {
   private async rest(): Promise<void> {
     for (const { engine, isDead } of this.processes) {
       if (isDead) continue
-      const { lines, held } = engine as unknown as { lines: Map<string, unknown>; held: Set<unknown> }
-      if (lines.size + held.size > 0) throw new Error(`left: ${lines.size} lines, ${held.size} locks`)
+      const { lines, held } = engine as unknown as { lines: Map<string, unknown>; held: number }
+      if (lines.size + held > 0) throw new Error(`left: ${lines.size} lines, ${held} locks`)
     }
     if (this.clock.pendingTimers > 0) throw new Error(`left: ${this.clock.pendingTimers} timers`)
     const hasDeaths = this.processes.some(({ isDead }) => isDead)

@@ -43,7 +43,7 @@ export class LockEngine implements LockKeeper {
   private readonly lastWorkMs: number
   private readonly process: string
   private readonly lines = new Map<string, LockLine>()
-  private readonly held = new Set<HeldLock>()
+  private held = 0
   private readonly environment: LineEnvironment
   private hearing: 'no' | 'soon' | 'yes' = 'no'
   private stopListening: (() => void) | undefined
@@ -186,7 +186,7 @@ export class LockEngine implements LockKeeper {
 
   private granted(grant: Grant): HeldLock {
     const lock = new HeldLock(this, grant)
-    this.held.add(lock)
+    this.held++
     return lock
   }
 
@@ -268,11 +268,13 @@ export class LockEngine implements LockKeeper {
 
   /** Nothing is held, asked for or being given back. */
   private get isIdle(): boolean {
-    return this.held.size + this.lines.size + this.underWay === 0
+    return this.held + this.lines.size + this.underWay === 0
   }
 
   private forgetHeld(lock: HeldLock): void {
-    this.held.delete(lock)
+    if (lock.forgotten) return
+    lock.forgotten = true
+    this.held--
     if (this.isIdle) this.idle?.()
   }
 

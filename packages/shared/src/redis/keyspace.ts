@@ -77,14 +77,23 @@ export class Keyspace {
   }
 
   /**
-   * The Redis key of one part of a lock. All parts of one name are in one slot; the name stands in the hash tag, and behind the part where it
-   * can't: a `}` would end the tag.
-   * @param part letters and `-`
+   * The Redis keys of parts of a lock, all in one slot: the name stands in the hash tag, and behind the part where it can't, for a `}` would end
+   * the tag.
+   * @param parts each of letters and `-`
    */
-  lock(name: string, part: string): string {
-    return name.includes('}')
-      ? `${this.locks}${labelOf(slotOf(name))}}:${part}:${name}`
-      : `${this.locks}${name}}:${part}`
+  lock(name: string, parts: readonly string[]): string[] {
+    const plain = !name.includes('}')
+    const head = `${this.locks}${plain ? name : labelOf(slotOf(name))}}:`
+    return parts.map((part) => (plain ? head + part : `${head}${part}:${name}`))
+  }
+
+  /** Which part of which lock a Redis key is; undefined for any other key. */
+  lockOf(redisKey: string): { readonly name: string; readonly part: string } | undefined {
+    const rest = keyBehind(this.locks, redisKey)
+    if (rest === undefined) return undefined
+    const [part, ...behind] = rest.split(':')
+    const name = behind.length > 0 ? behind.join(':') : redisKey.slice(this.locks.length, -(rest.length + 2))
+    return { name, part: part! }
   }
 
   /** The caller's key of an entry; undefined for any other key of Redis. */

@@ -244,8 +244,25 @@ return 1`,
   /** lock/lua/acquire.lua */
   lockAcquire: {
     name: 'lockAcquire',
-    sha: '260500d36eeafe39a16e2c6c8bf122ef71a830a3',
-    lua: `local time = redis.call('TIME')
+    sha: 'd7a025f8e6b3dab4f2c9f12f9aa2b2b9ed527a40',
+    lua: `local FENCE_MS = 7 * 86400000
+local clock = redis.call('TIME')
+local micros = clock[1] * 1000000 + clock[2]
+if tonumber(ARGV[3]) > 0 and math.floor(micros / 1000) > tonumber(ARGV[3]) then
+  return { -1, '', 0, 0 }
+end
+if not ARGV[7] and redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5]) == 0 then
+  redis.call('ZADD', KEYS[1], math.floor(micros / 1000) + ARGV[2], ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  local fence = string.format('%.0f', micros)
+  local last = redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS, 'GET')
+  if last and tonumber(last) >= micros then
+    fence = string.format('%.0f', last + 1)
+    redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS)
+  end
+  return { 1, fence, 0, 0 }
+end
+local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local function forget(waiter)
@@ -275,23 +292,22 @@ local function admits(mode)
   end
   return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
 end
-local function wake(channels, lock)
+local function wake()
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.pcall('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', string.match(KEYS[1], '^[^@]+@lock:') .. 'wake:' .. waiter, KEYS[1])
   end
 end
-if (tonumber(ARGV[6]) > 0 and now > tonumber(ARGV[6])) or redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then
+if redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then
   return { -1, '', 0, 0 }
 end
-local micros = time[1] * 1000000 + time[2]
 local function keep(key, ms)
   if redis.call('PTTL', key) < ms then
     redis.call('PEXPIRE', key, ms)
   end
 end
 local function place(waiter, mode)
-  local alive = tonumber(ARGV[5])
+  local alive = tonumber(ARGV[6])
   if not redis.call('ZSCORE', KEYS[2], waiter) then
     local last = tonumber(redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or 0)
     redis.call('ZADD', KEYS[2], string.format('%.0f', math.max(micros, last + 1)), waiter)
@@ -300,37 +316,38 @@ local function place(waiter, mode)
   keep(KEYS[2], 2 * alive)
   keep(KEYS[3], 2 * alive)
 end
+local back, passes, next = ARGV[7] or '', ARGV[8] == '1', ARGV[9] or ''
 local given = 0
-if ARGV[10] ~= '' then
-  given = redis.call('ZREM', KEYS[1], ARGV[10])
+if back ~= '' then
+  given = redis.call('ZREM', KEYS[1], back)
 end
 local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local waiter, mode, alive = nil, nil, nil
 if not held then
   waiter, mode, alive = first()
 end
-if held or ((not waiter or waiter == ARGV[2] or ARGV[11] == '1') and admits(ARGV[3])) then
-  redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[4]), ARGV[1])
-  keep(KEYS[1], tonumber(ARGV[4]))
+if held or ((not waiter or waiter == ARGV[5] or passes) and admits(ARGV[4])) then
+  redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
+  keep(KEYS[1], tonumber(ARGV[2]))
   local fence = string.format('%.0f', math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1))
-  redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])
-  forget(ARGV[2])
-  if ARGV[12] ~= '' then
-    place(ARGV[2], ARGV[12])
+  redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS)
+  forget(ARGV[5])
+  if next ~= '' then
+    place(ARGV[5], next)
   end
-  if ARGV[3] ~= 'x' then
-    wake(ARGV[8], ARGV[9])
+  if ARGV[4] ~= 'x' then
+    wake()
   end
   return { 1, fence, 0, given }
 end
-if tonumber(ARGV[5]) > 0 then
-  place(ARGV[2], ARGV[3])
+if tonumber(ARGV[6]) > 0 then
+  place(ARGV[5], ARGV[4])
 end
 if given == 1 then
-  wake(ARGV[8], ARGV[9])
+  wake()
 end
 local ends = tonumber(redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or now)
-if waiter and waiter ~= ARGV[2] then
+if waiter and waiter ~= ARGV[5] then
   ends = alive
 end
 return { 0, '', math.max(1, ends - now + 1), given }`,
@@ -354,8 +371,11 @@ return 1`,
   /** lock/lua/release.lua */
   lockRelease: {
     name: 'lockRelease',
-    sha: '0740a62637be9067a81d9054fa408aaf9a25c48b',
-    lua: `local time = redis.call('TIME')
+    sha: '378f228881f9dc6259b01a5e22503678a0014a88',
+    lua: `if not ARGV[2] and redis.call('EXISTS', KEYS[2]) == 0 then
+  return redis.call('ZREM', KEYS[1], ARGV[1])
+end
+local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local function forget(waiter)
@@ -385,24 +405,25 @@ local function admits(mode)
   end
   return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
 end
-local function wake(channels, lock)
+local function wake()
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.pcall('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', string.match(KEYS[1], '^[^@]+@lock:') .. 'wake:' .. waiter, KEYS[1])
   end
 end
 local given = 0
 if ARGV[1] ~= '' then
   given = redis.call('ZREM', KEYS[1], ARGV[1])
 end
-if ARGV[2] ~= '' then
-  forget(ARGV[2])
+local leaves, refused = ARGV[2] or '', tonumber(ARGV[3] or 0)
+if leaves ~= '' then
+  forget(leaves)
 end
-if tonumber(ARGV[3]) > 0 then
+if refused > 0 then
   redis.call('SADD', KEYS[4], ARGV[1])
-  redis.call('PEXPIRE', KEYS[4], ARGV[3])
+  redis.call('PEXPIRE', KEYS[4], refused)
 end
-wake(ARGV[4], ARGV[5])
+wake()
 return given`,
   },
 } satisfies Record<string, Script>

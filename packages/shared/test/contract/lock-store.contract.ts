@@ -148,7 +148,7 @@ export function lockStoreContract(name: string, makeBackend: () => Promise<LockB
         const before = await granted('a')
         await release('a')
         if (command !== null) {
-          const counter = new Keyspace(prefix).lock(lock.key, 'mutex-fence')
+          const counter = new Keyspace(prefix).lock(lock.key, ['mutex-fence'])[0]!
           expect(await command(counter, 'DEL', counter)).toBe(1)
         }
         expect(await granted('b')).toBeGreaterThan(before)

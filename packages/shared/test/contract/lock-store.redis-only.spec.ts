@@ -35,7 +35,7 @@ async function ask(token: string, ttlMs = LONG_MS, aliveMs = 0, store = client.s
   const { fence } = await store.acquire({ lock, holder: holderOf(token), ttlMs, process: token, aliveMs })
   return fence
 }
-const partOf = (part: string): string => keyspace.lock(lock.key, `${lock.kind}${part}`)
+const partOf = (part: string): string => keyspace.lock(lock.key, [`${lock.kind}${part}`])[0]!
 async function redisNow(): Promise<number> {
   const [seconds, micros] = (await server.command('TIME')) as [string, string]
   return Number(seconds) * 1_000 + Number(micros) / 1_000

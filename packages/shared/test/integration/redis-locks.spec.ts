@@ -71,7 +71,7 @@ async function child(): Promise<Child> {
   return { process, says, ask }
 }
 
-const partOf = (part: string): string => keyspace.lock(key, part)
+const partOf = (part: string): string => keyspace.lock(key, [part])[0]!
 const waiters = async (count: number): Promise<void> =>
   waitFor(`${count} in line`, async () => Number(await server.command('ZCARD', partOf('mutex-line'))) === count, 10_000)
 const since = (start: number): number => Math.round(performance.now() - start)

@@ -83,14 +83,14 @@ export class LockWorld {
   get leftovers(): { lines: number; held: number } {
     const inside = this.engines.map((engine) => engine as unknown as Inside)
     const sum = (sizes: number[]): number => sizes.reduce((total, size) => total + size, 0)
-    return { lines: sum(inside.map(({ lines }) => lines.size)), held: sum(inside.map(({ held }) => held.size)) }
+    return { lines: sum(inside.map(({ lines }) => lines.size)), held: sum(inside.map(({ held }) => held)) }
   }
 }
 
 /** What no caller sees. */
 interface Inside {
   readonly lines: Map<string, unknown>
-  readonly held: Set<unknown>
+  readonly held: number
 }
 
 /** Tokens that no other process of the world has. */

@@ -1,3 +1,4 @@
+import { TickBatch } from '../../kernel/batch.js'
 import { type Clock, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
@@ -6,12 +7,13 @@ import type { Keyspace } from '../../redis/keyspace.js'
 import { command, type Script, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
 import { Subscriber } from '../../redis/subscriber.js'
-import type { RedisArg, RedisReply, Shard, Topology } from '../../redis/topology.js'
+import type { RedisArg, RedisReply, Shard, Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
 import { LockUnavailableError } from '../errors.js'
 import type {
   AcquireReply,
   AcquireRequest,
   Holder,
+  LockKind,
   LockMode,
   LockName,
   LockStore,
@@ -29,8 +31,6 @@ export interface RedisLockStoreOptions {
   readonly random?: RandomSource | undefined
 }
 
-/** For how long a lock's last fence is remembered; afterwards the next begins at Redis' time in µs, which is larger. */
-const FENCE_MS = 7 * 86_400_000
 /** For how long a late copy of a call is refused that was given up: longer than any connection keeps one. */
 const GIVEN_UP_MS = 10_000
 /** How the connection of the wake-ups is seen to be alive. */
@@ -39,6 +39,7 @@ const HEARTBEAT = { everyMs: 1_000, timeoutMs: 2_000 }
 /** The port on Redis: each method is one script on keys of one slot, so a lock lives on one master. */
 export class RedisLockStore implements LockStore {
   private readonly subscriber: Subscriber
+  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls))
   private readonly deadlineMs: number
   private warned = false
 
@@ -68,19 +69,15 @@ export class RedisLockStore implements LockStore {
 
   async acquire(request: AcquireRequest): Promise<AcquireReply> {
     const { lock, holder, ttlMs, process, aliveMs, giveBack, passOthers = false, next, replicas = 0 } = request
-    const keys = this.keysOf(lock, ['', 'line', 'waiters', 'fence', 'given-up'])
+    const keys = this.keyspace.lock(lock.key, PARTS[lock.kind].all)
     const commandsFor = (shard: Shard) => {
       const serverNow = shard.serverNow()
       const notAfter = serverNow === undefined ? 0 : Math.floor(serverNow + this.deadlineMs)
-      const args = [
-        ...[memberOf(holder), process, modeOf(holder.mode), ttlMs, aliveMs, notAfter, FENCE_MS],
-        ...[this.keyspace.lockWakes, nameOf(lock)],
-        ...[
-          giveBack === undefined ? '' : memberOf(giveBack),
-          passOthers ? 1 : 0,
-          next === undefined ? '' : modeOf(next),
-        ],
-      ]
+      const args: RedisArg[] = [memberOf(holder), ttlMs, notAfter, modeOf(holder.mode), process, aliveMs]
+      if (giveBack !== undefined || next !== undefined) {
+        args.push(giveBack === undefined ? '' : memberOf(giveBack), passOthers ? 1 : 0)
+        args.push(next === undefined ? '' : modeOf(next))
+      }
       if (replicas === 0) return [scriptCommand(SCRIPTS.lockAcquire, keys, args)]
       // In one write with the script, so on the connection whose writes it counts; and in full, for a script that the server does not know is
       // sent again, after a WAIT that has counted nothing.
@@ -89,7 +86,9 @@ export class RedisLockStore implements LockStore {
         command('WAIT', [replicas, Math.ceil(this.deadlineMs / 2)]),
       ]
     }
-    const replies = await this.run(lock, keys[0]!, commandsFor)
+    const unit: Unit = { key: keys[0]!, commands: commandsFor }
+    // A WAIT keeps all that is behind it waiting, so it is alone.
+    const replies = repliesOf(lock, replicas === 0 ? await this.send(unit) : (await this.topology.exec([unit]))[0]!)
     const [outcome, fence, retryMs, gaveBack] = replies[0] as [number, string, number, number]
     if (outcome === TOO_LATE) {
       throw new LockUnavailableError(
@@ -108,19 +107,13 @@ export class RedisLockStore implements LockStore {
   }
 
   async extend(lock: LockName, holder: Holder, ttlMs: number): Promise<boolean> {
-    return this.one(SCRIPTS.lockExtend, lock, [''], [memberOf(holder), ttlMs])
+    return this.run(SCRIPTS.lockExtend, lock, PARTS[lock.kind].holders, [memberOf(holder), ttlMs])
   }
 
-  async release({ lock, holder, process, forGood = false }: ReleaseRequest): Promise<boolean> {
-    return this.one(
-      SCRIPTS.lockRelease,
-      lock,
-      ['', 'line', 'waiters', 'given-up'],
-      [
-        ...[holder === undefined ? '' : memberOf(holder), process ?? '', forGood ? GIVEN_UP_MS : 0],
-        ...[this.keyspace.lockWakes, nameOf(lock)],
-      ],
-    )
+  async release({ lock, holder, process = '', forGood = false }: ReleaseRequest): Promise<boolean> {
+    const member = holder === undefined ? '' : memberOf(holder)
+    const args = process === '' && !forGood ? [member] : [member, process, forGood ? GIVEN_UP_MS : 0]
+    return this.run(SCRIPTS.lockRelease, lock, PARTS[lock.kind].line, args)
   }
 
   async listen(process: string, listener: WakeListener): Promise<() => void> {
@@ -129,8 +122,8 @@ export class RedisLockStore implements LockStore {
         { channel: this.keyspace.lockWakes + process },
         {
           message: (payload) => {
-            const lock = lockOf(payload.toString())
-            if (lock !== undefined) listener.woken(lock)
+            const { part, name: key } = this.keyspace.lockOf(payload.toString()) ?? {}
+            if (key !== undefined && isKind(part)) listener.woken({ kind: part, key })
           },
           gap: () => listener.gap(),
         },
@@ -148,38 +141,63 @@ export class RedisLockStore implements LockStore {
     this.subscriber.close()
   }
 
-  private async one(
+  private async run(
     script: Script,
     lock: LockName,
     parts: readonly string[],
     args: readonly RedisArg[],
   ): Promise<boolean> {
-    const keys = this.keysOf(lock, parts)
-    const [reply] = await this.run(lock, keys[0]!, [scriptCommand(script, keys, args)])
+    const keys = this.keyspace.lock(lock.key, parts)
+    const [reply] = repliesOf(lock, await this.send({ key: keys[0]!, commands: [scriptCommand(script, keys, args)] }))
     return reply === 1
   }
 
-  private async run(
-    { key }: LockName,
-    redisKey: string,
-    commands: Parameters<Topology['exec']>[0][number]['commands'],
-  ): Promise<readonly RedisReply[]> {
-    const [outcome] = await this.topology.exec([{ key: redisKey, commands }])
-    const failure =
-      outcome instanceof Error ? outcome : outcome!.replies.find((reply) => reply instanceof RedisReplyError)
-    if (failure !== undefined) {
-      const unsent = failure instanceof RedisUnavailableError && UNSENT.has(failure.reason)
-      throw new LockUnavailableError((failure as Error).message, { cause: failure, key, unsent })
-    }
-    return (outcome as { replies: readonly RedisReply[] }).replies
+  private send(unit: Unit): Promise<UnitOutcome> {
+    return new Promise((resolve, reject) => this.calls.add({ unit, resolve, reject }))
   }
 
-  private keysOf({ kind, key }: LockName, parts: readonly string[]): string[] {
-    return parts.map((part) => this.keyspace.lock(key, part === '' ? kind : `${kind}-${part}`))
+  /** The calls of a tick leave in one write for each master. */
+  private async flush(calls: readonly Call[]): Promise<void> {
+    try {
+      const outcomes = await this.topology.exec(calls.map(({ unit }) => unit))
+      calls.forEach(({ resolve }, i) => resolve(outcomes[i]!))
+    } catch (error) {
+      for (const { reject } of calls) reject(error)
+    }
   }
 }
 
 const UNSENT: ReadonlySet<RedisUnavailableError['reason']> = new Set(['not-connected', 'circuit-open'])
+
+interface Call {
+  readonly unit: Unit
+  readonly resolve: (outcome: UnitOutcome) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** @throws LockUnavailableError */
+function repliesOf({ key }: LockName, outcome: UnitOutcome): readonly RedisReply[] {
+  const failure = outcome instanceof Error ? outcome : outcome.replies.find((reply) => reply instanceof RedisReplyError)
+  if (failure === undefined) return (outcome as UnitReplies).replies
+  const unsent = failure instanceof RedisUnavailableError && UNSENT.has(failure.reason)
+  throw new LockUnavailableError((failure as Error).message, { cause: failure, key, unsent })
+}
+
+/** Parts of a lock, by its kind, as the scripts want them. */
+const PARTS = { mutex: partsOf('mutex'), semaphore: partsOf('semaphore'), 'read-write': partsOf('read-write') }
+
+function partsOf(kind: LockKind): Readonly<Record<'holders' | 'line' | 'all', readonly string[]>> {
+  const [line, waiters, fence, givenUp] = ['line', 'waiters', 'fence', 'given-up'].map((part) => `${kind}-${part}`)
+  return {
+    holders: [kind],
+    line: [kind, line!, waiters!, givenUp!],
+    all: [kind, line!, waiters!, fence!, givenUp!],
+  }
+}
+
+function isKind(part: string | undefined): part is LockKind {
+  return part !== undefined && Object.hasOwn(PARTS, part)
+}
 
 const GRANTED = 1
 const TOO_LATE = -1
@@ -191,16 +209,6 @@ function modeOf(mode: LockMode): string {
 
 function memberOf({ mode, token }: Holder): string {
   return `${mode === 'exclusive' ? 'x' : 's'}:${token}`
-}
-
-function nameOf({ kind, key }: LockName): string {
-  return `${kind}:${key}`
-}
-
-/** Undefined: nothing of ours. */
-function lockOf(name: string): LockName | undefined {
-  const [, kind, key] = /^(mutex|semaphore|read-write):(.+)$/s.exec(name) ?? []
-  return kind === undefined ? undefined : { kind: kind as LockName['kind'], key: key! }
 }
 
 function messageOf(error: unknown): string {

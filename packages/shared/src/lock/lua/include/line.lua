@@ -39,11 +39,11 @@ local function admits(mode)
   return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'
 end
 
--- Tells the process whose turn it is, when it may come in. It comes and claims: a message that is lost takes nothing from anybody, and one that
--- a user without the channel may not send must not fail what is done already.
-local function wake(channels, lock)
+-- Tells the process whose turn it is, when it may come in, on its channel `<word>@lock:wake:<process>` by the key of the holders. It comes and
+-- claims: a message that is lost takes nothing from anybody, and one that a user without the channel may not send must not fail what is done.
+local function wake()
   local waiter, mode = first()
   if waiter and admits(mode) then
-    redis.pcall('PUBLISH', channels .. waiter, lock)
+    redis.pcall('PUBLISH', string.match(KEYS[1], '^[^@]+@lock:') .. 'wake:' .. waiter, KEYS[1])
   end
 end
