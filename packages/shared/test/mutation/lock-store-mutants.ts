@@ -16,7 +16,7 @@ const SHARED_LUA = readFileSync(new URL('../../src/lock/lua/include/line.lua', i
   /^(--.*)?\n/gm,
   '',
 )
-const ACQUIRE = `if (tonumber(ARGV[6]) > 0 and now`
+const ACQUIRE = `if redis.call('SISMEMBER'`
 const RELEASE = `local given = 0\nif ARGV[1] ~= ''`
 
 /** An edit of what the scripts share, in one of them. */
@@ -27,6 +27,36 @@ function inShared(script: string, find: string, replace: string): Edit {
 
 /** Who holds, who waits, and with which fence: each rule of the store, on Redis and in memory. */
 export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'short way past those who wait',
+    rule: 'LOCK',
+    edits: [edit(SCRIPTS, `redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5])`, `redis.call('EXISTS', KEYS[1], KEYS[5])`)],
+    killer: [LOCK_STORE_ON_REDIS, 'lets nobody past who comes later'],
+  },
+  {
+    name: 'short way past the holder',
+    rule: 'LOCK',
+    edits: [edit(SCRIPTS, `redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5])`, `redis.call('EXISTS', KEYS[2], KEYS[5])`)],
+    killer: [LOCK_STORE_ON_REDIS, 'holds a free lock; another is refused'],
+  },
+  {
+    name: 'short way for a token that was given up',
+    rule: 'LOCK',
+    edits: [edit(SCRIPTS, `redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5])`, `redis.call('EXISTS', KEYS[1], KEYS[2])`)],
+    killer: [LOCK_STORE_ON_REDIS, 'refuses a copy of the call that comes later'],
+  },
+  {
+    name: 'fence of the short way is the time alone',
+    rule: 'LOCK',
+    edits: [edit(SCRIPTS, `if last and tonumber(last) >= micros then`, `if false then`)],
+    killer: [LOCK_STORE_REDIS_ONLY, 'grows though Redis’ clock is behind'],
+  },
+  {
+    name: 'nobody woken on the short way out',
+    rule: 'LOCK',
+    edits: [edit(SCRIPTS, `if not ARGV[2] and redis.call('EXISTS', KEYS[2]) == 0 then`, `if not ARGV[2] then`)],
+    killer: [LOCK_STORE_ON_REDIS, 'reach the process whose turn it is'],
+  },
   {
     name: 'fence not floored by time',
     rule: 'LOCK',
@@ -44,13 +74,7 @@ export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'fence kept no longer than the holder',
     rule: 'LOCK',
-    edits: [
-      edit(
-        SCRIPTS,
-        `redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])`,
-        `redis.call('SET', KEYS[4], fence, 'PX', ARGV[4])`,
-      ),
-    ],
+    edits: [edit(SCRIPTS, `local FENCE_MS = 7 * 86400000`, `local FENCE_MS = ARGV[2]`)],
     killer: [LOCK_STORE_REDIS_ONLY, 'is remembered when nobody holds the lock'],
   },
   {
@@ -59,11 +83,13 @@ export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         SCRIPTS,
-        `  redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])`,
+        `  redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS)
+  forget(`,
         `  if held then
     fence = redis.call('GET', KEYS[4])
   end
-  redis.call('SET', KEYS[4], fence, 'PX', ARGV[7])`,
+  redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS)
+  forget(`,
       ),
     ],
     killer: [LOCK_STORE_ON_REDIS, 'grows with each grant, whatever ended the one before'],
@@ -83,13 +109,29 @@ export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'late copy of a question takes time',
     rule: 'LOCK',
-    edits: [edit(SCRIPTS, `'GT', string.format('%.0f', now + ARGV[4])`, `string.format('%.0f', now + ARGV[4])`)],
+    edits: [
+      edit(
+        SCRIPTS,
+        `'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
+  keep(`,
+        `string.format('%.0f', now + ARGV[2]), ARGV[1])
+  keep(`,
+      ),
+    ],
     killer: [LOCK_STORE_ON_REDIS, 'never has less time than it had'],
   },
   {
     name: 'late extension takes time',
     rule: 'LOCK',
-    edits: [edit(SCRIPTS, `'GT', string.format('%.0f', now + ARGV[2])`, `string.format('%.0f', now + ARGV[2])`)],
+    edits: [
+      edit(
+        SCRIPTS,
+        `'GT', string.format('%.0f', now + ARGV[2]), ARGV[1])
+if redis`,
+        `string.format('%.0f', now + ARGV[2]), ARGV[1])
+if redis`,
+      ),
+    ],
     killer: [LOCK_STORE_ON_REDIS, 'never takes time away'],
   },
   {
@@ -123,33 +165,27 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
   {
     name: 'call that lands after its deadline is granted',
     rule: 'LOCK',
-    edits: [edit(SCRIPTS, `(tonumber(ARGV[6]) > 0 and now > tonumber(ARGV[6])) or `, ``)],
+    edits: [
+      edit(SCRIPTS, `if tonumber(ARGV[3]) > 0 and math.floor(micros / 1000) > tonumber(ARGV[3]) then`, `if false then`),
+    ],
     killer: [LOCK_STORE_REDIS_ONLY, 'gets nothing, not even a place, and says so'],
   },
   {
     name: 'token that was given up is granted',
     rule: 'LOCK',
-    edits: [edit(SCRIPTS, ` or redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then`, ` then`)],
+    edits: [edit(SCRIPTS, `if redis.call('SISMEMBER', KEYS[5], ARGV[1]) == 1 then`, `if false then`)],
     killer: [LOCK_STORE_ON_REDIS, 'refuses a copy of the call that comes later'],
   },
   {
     name: 'past the line while the lock is free',
     rule: 'LOCK',
-    edits: [
-      edit(SCRIPTS, `(not waiter or waiter == ARGV[2] or ARGV[11] == '1') and admits(ARGV[3])`, `admits(ARGV[3])`),
-    ],
+    edits: [edit(SCRIPTS, `(not waiter or waiter == ARGV[5] or passes) and admits(ARGV[4])`, `admits(ARGV[4])`)],
     killer: [LOCK_STORE_ON_REDIS, 'lets nobody past who comes later'],
   },
   {
     name: 'reader past a writer that waits',
     rule: 'LOCK',
-    edits: [
-      edit(
-        SCRIPTS,
-        `or ARGV[11] == '1') and admits(ARGV[3])`,
-        `or ARGV[11] == '1' or ARGV[3] ~= 'x') and admits(ARGV[3])`,
-      ),
-    ],
+    edits: [edit(SCRIPTS, `or passes) and admits(ARGV[4])`, `or passes or ARGV[4] ~= 'x') and admits(ARGV[4])`)],
     killer: [LOCK_STORE_ON_REDIS, 'a reader behind a writer that waits, waits'],
   },
   {
@@ -164,10 +200,10 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
     edits: [
       edit(
         SCRIPTS,
-        `  forget(ARGV[2])
-  if ARGV[12] ~= '' then`,
-        `  if ARGV[12] == '' then
-    forget(ARGV[2])
+        `  forget(ARGV[5])
+  if next ~= '' then`,
+        `  if next == '' then
+    forget(ARGV[5])
   else`,
       ),
     ],
@@ -218,10 +254,10 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
     edits: [
       edit(
         SCRIPTS,
-        `wake(ARGV[4], ARGV[5])
+        `wake()
 return given`,
         `if given == 1 then
-  wake(ARGV[4], ARGV[5])
+  wake()
 end
 return given`,
       ),
@@ -234,8 +270,8 @@ return given`,
     edits: [
       edit(
         SCRIPTS,
-        `  if ARGV[3] ~= 'x' then
-    wake(ARGV[8], ARGV[9])
+        `  if ARGV[4] ~= 'x' then
+    wake()
   end
 `,
         ``,
@@ -250,7 +286,7 @@ return given`,
       edit(
         SCRIPTS,
         `if given == 1 then
-  wake(ARGV[8], ARGV[9])
+  wake()
 end`,
         ``,
       ),
