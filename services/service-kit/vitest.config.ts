@@ -7,6 +7,6 @@ export default defineConfig({
     include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
     testTimeout: 180_000,
     // The embedded Postgres takes some seconds to start and to be filled.
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
   },
 })

@@ -42,7 +42,7 @@ function processOf(child: ChildProcess) {
     errors: () => err,
     /** Waits until the last line says that it is ready, and answers where. */
     async ready(): Promise<string> {
-      await until('the service is ready', () => /^ready /m.test(out) || child.exitCode !== null, 60_000)
+      await until('the service is ready', () => /^ready /m.test(out) || child.exitCode !== null, 150_000)
       const url = /^ready (\S+)$/.exec(lines().at(-1) ?? '')?.[1]
       if (url === undefined) throw new Error(`Not ready: ${out}\n${err}`)
       return url

@@ -81,7 +81,7 @@ export function cacheOf({ app }: Pick<TestService<unknown>, 'app'>) {
 }
 
 /** Waits for a condition; fails when it does not come true in time. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, condition: () => Promise<boolean> | boolean, ms = 30_000): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Waited ${ms} ms in vain until ${what}`)
