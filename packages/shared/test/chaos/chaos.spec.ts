@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresPrograms, type RealPostgres, startRealPostgres } from '../support/real-postgres.js'
 import { chaos, type ChaosReport } from './chaos.js'
 import { CHAOS_FAULTS, type ChaosFault } from './faults.js'
 import { shown } from './report.js'
+import { MISSING } from './teeth.js'
 
 const seed = Number(process.env['CHAOS_SEED'] ?? 20_261)
 
@@ -62,4 +64,14 @@ describe.skipIf(postgresPrograms === undefined)('six processes that write under 
       expect.stringMatching(/^(fences strictly increase|stock is|a balance is|fences increase)/),
     )
   })
+})
+
+describe('the bugs that `npm run chaos -- --teeth` must find', () => {
+  it.each(MISSING.flatMap(({ name, edits = [] }) => edits.map((edit) => ({ name, ...edit }))))(
+    'fit the source as it is: $name',
+    ({ file, find }) => {
+      const source = readFileSync(new URL(`../../src/${file}`, import.meta.url), 'utf8')
+      expect(source.split(find)).toHaveLength(2)
+    },
+  )
 })

@@ -2,8 +2,12 @@ import { edit, type Edit, SCRIPTS } from '../mutation/mutant.js'
 import { buildWith } from '../rig/another-build.js'
 import { chaos, type ChaosOptions } from './chaos.js'
 
+/** How acquire.lua makes a fence, where somebody waits or holds, and where nobody does. */
+const NEXT_FENCE = "math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1)"
+const FIRST_FENCE = "string.format('%.0f', micros)"
+
 /** Without one of these the chaos has to find something wrong. */
-const MISSING: readonly { readonly name: string; readonly edits?: readonly Edit[] }[] = [
+export const MISSING: readonly { readonly name: string; readonly edits?: readonly Edit[] }[] = [
   { name: 'the database does not look at fences' },
   {
     name: 'a lock does not know that its time is over',
@@ -16,13 +20,15 @@ const MISSING: readonly { readonly name: string; readonly edits?: readonly Edit[
   {
     name: 'a fence is handed out again',
     edits: [
-      edit(SCRIPTS, "math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1)", "redis.call('GET', KEYS[4]) or micros"),
+      edit(SCRIPTS, NEXT_FENCE, "redis.call('GET', KEYS[4]) or micros"),
+      edit(SCRIPTS, FIRST_FENCE, "string.format('%.0f', redis.call('GET', KEYS[4]) or micros)"),
     ],
   },
   {
     name: 'fences begin again when the last one is lost',
     edits: [
-      edit(SCRIPTS, "math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1)", "(redis.call('GET', KEYS[4]) or 0) + 1"),
+      edit(SCRIPTS, NEXT_FENCE, "(redis.call('GET', KEYS[4]) or 0) + 1"),
+      edit(SCRIPTS, FIRST_FENCE, "string.format('%.0f', (redis.call('GET', KEYS[4]) or 0) + 1)"),
     ],
   },
   {
@@ -31,7 +37,7 @@ const MISSING: readonly { readonly name: string; readonly edits?: readonly Edit[
   },
   {
     name: 'a lock that is held is handed out',
-    edits: [edit(SCRIPTS, "ARGV[11] == '1') and admits(ARGV[3]))", "ARGV[11] == '1'))")],
+    edits: [edit(SCRIPTS, 'or passes) and admits(ARGV[4]))', 'or passes))')],
   },
 ]
 
