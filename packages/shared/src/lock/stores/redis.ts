@@ -156,8 +156,20 @@ export class RedisLockStore implements LockStore {
     return new Promise((resolve, reject) => this.calls.add({ unit, resolve, reject }))
   }
 
-  /** The calls of a tick leave in one write for each master. */
+  /** The calls of a tick leave in one write for each master, and the answers of one that is well don't wait for one that is not. */
   private async flush(calls: readonly Call[]): Promise<void> {
+    if (!this.topology.sharded) return this.sendTogether(calls)
+    const shares = new Map<Shard | undefined, Call[]>()
+    for (const call of calls) {
+      const shard = this.topology.shardOf(call.unit.key)
+      const share = shares.get(shard)
+      if (share === undefined) shares.set(shard, [call])
+      else share.push(call)
+    }
+    await Promise.all([...shares.values()].map((share) => this.sendTogether(share)))
+  }
+
+  private async sendTogether(calls: readonly Call[]): Promise<void> {
     try {
       const outcomes = await this.topology.exec(calls.map(({ unit }) => unit))
       calls.forEach(({ resolve }, i) => resolve(outcomes[i]!))
