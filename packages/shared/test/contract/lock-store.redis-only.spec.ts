@@ -76,7 +76,14 @@ describe('the fence', () => {
     expect(await ask('a', 20)).toBe(ahead + 1n)
     await elapse(21)
     expect(await ask('b')).toBe(ahead + 2n)
+    expect(await ask('c')).toBe(ahead + 3n)
     expect(Number(await server.command('PTTL', partOf('-fence')))).toBeGreaterThan(6 * 86_400_000)
+  })
+
+  it('grows over the loss of its counter also for one who comes in beside a holder', async () => {
+    const before = await ask('a')
+    expect(await server.command('DEL', partOf('-fence'))).toBe(1)
+    expect(await ask('b')).toBeGreaterThan(before!)
   })
 })
 

@@ -63,7 +63,7 @@ export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(SCRIPTS, `math.max(micros, (redis.call('GET', KEYS[4]) or 0) + 1)`, `(redis.call('GET', KEYS[4]) or 0) + 1`),
     ],
-    killer: [LOCK_STORE_ON_REDIS, 'grows over the loss of its counter'],
+    killer: [LOCK_STORE_REDIS_ONLY, 'grows over the loss of its counter also'],
   },
   {
     name: 'fence is the time alone',
