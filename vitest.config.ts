@@ -8,8 +8,8 @@ export default defineConfig({
       'services/*',
       { test: { name: 'scripts', include: ['scripts/**/*.spec.mjs'], testTimeout: 60_000 } },
     ],
-    // Integration tests start Redis servers and several Node processes each; more workers than this starve them on two cores.
-    maxWorkers: 2,
+    // Integration tests start servers and processes and then mostly wait for them: three at a time use two cores; more starve each other.
+    maxWorkers: 3,
     reporters: ['default'],
   },
 })

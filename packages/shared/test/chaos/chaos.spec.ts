@@ -34,7 +34,7 @@ describe.skipIf(postgresPrograms === undefined)('six processes that write under 
     'lose no number, oversell nothing and balance, whatever befalls them, and never hold a lock together',
     { timeout: 240_000 },
     async () => {
-      const report = await chaos({ postgres: postgres.url, seed, numbers: 600, seconds: 150, faultEvery: 70 })
+      const report = await chaos({ postgres: postgres.url, seed, numbers: 400, seconds: 150, faultEvery: 45 })
       expectRight(report)
       expect(Object.keys(report.faults).sort()).toEqual([...new Set(CHAOS_FAULTS)].sort())
       expect(report.together).toEqual({})

@@ -137,12 +137,19 @@ export class Database {
 
   /** @returns {Promise<Hazards>} */
   async hazards() {
-    const [[begun, open, clears], clearing] = await Promise.all([
-      this.redis.hmget('hazards', 'begun', 'open', 'clears'),
+    const [[begun, open, taken, taking, clears], clearing] = await Promise.all([
+      this.redis.hmget('hazards', 'begun', 'open', 'taken', 'taking', 'clears'),
       this.redis.hvals('clearing'),
     ])
     const underWay = clearing.reduce((sum, count) => sum + Number(count), 0)
-    return { begun: Number(begun), open: Number(open), clears: Number(clears), clearing: underWay }
+    return {
+      begun: Number(begun),
+      open: Number(open),
+      taken: Number(taken),
+      taking: Number(taking),
+      clears: Number(clears),
+      clearing: underWay,
+    }
   }
 
   /** Around a `clear`: it voids entries that writers of versions compare with. @param {() => Promise<void>} clear */
@@ -189,4 +196,4 @@ export class Database {
   }
 }
 
-/** @typedef {{ begun: number, open: number, clears: number, clearing: number }} Hazards */
+/** @typedef {{ begun: number, open: number, taken: number, taking: number, clears: number, clearing: number }} Hazards */

@@ -10,6 +10,9 @@ import type { Ways } from './ways.js'
 
 /** Longer than a command is waited for: what was sent arrives after its caller has given it up. */
 const HELD_MS = 700
+const PAUSE_MS = 200
+/** What was held is delivered and carried out within this. */
+const DELIVERY_MS = 150
 /** What a line that is slow adds to each packet, and for how long. */
 const SLOW_MS = 300
 const SLOW_FOR_MS = 3_000
@@ -73,6 +76,7 @@ export class Faults {
         break
       case 'data connection slow':
         isDone = this.on('data', (network) => network.slow('data', SLOW_MS, SLOW_FOR_MS))
+        if (isDone) await this.late(SLOW_FOR_MS + SLOW_MS, () => undefined)
         break
       case 'data connection half-open':
         isDone = this.on('data', (network) => network.lose('data'))
@@ -84,7 +88,7 @@ export class Faults {
         await this.hazards.during(() => this.onMasters('FLUSHALL'))
         break
       case 'eviction':
-        await this.evict()
+        await this.hazards.takingEntries(() => this.evict())
         break
       case 'SIGKILL of a loading process':
         // It ends itself at the start of its next load: at no other place can that be known for certain.
@@ -102,14 +106,16 @@ export class Faults {
         isDone = this.stopFor(this.worker(round + 2), stoppedMs)
         break
       case 'network held for 700 ms':
-        this.way(round + 1).holdFor(HELD_MS)
+        await this.late(HELD_MS, () => this.way(round + 1).holdFor(HELD_MS))
         break
       case 'network cut':
         this.way(round + 2).cut()
         break
       case 'network held, then cut':
-        this.way(round + 3).holdFor(HELD_MS / 2)
-        this.way(round + 3).cut()
+        await this.late(HELD_MS / 2, () => {
+          this.way(round + 3).holdFor(HELD_MS / 2)
+          this.way(round + 3).cut()
+        })
         break
       case 'CLIENT KILL of data connections':
         await this.onMasters('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
@@ -125,7 +131,7 @@ export class Faults {
         await this.hazards.during(() => this.onMasters('DEL', 'vextrus@tags'))
         break
       case 'CLIENT PAUSE 200 ms':
-        await this.onMasters('CLIENT', 'PAUSE', 200)
+        await this.late(PAUSE_MS, () => this.onMasters('CLIENT', 'PAUSE', PAUSE_MS))
         break
     }
     if (isDone) this.count(name)
@@ -221,6 +227,18 @@ export class Faults {
       ),
     )
     return true
+  }
+
+  /** What was sent is carried out late, also for those who have given it up or were killed. Resolves when it has begun. */
+  private late(ms: number, fault: () => void | Promise<void>): Promise<void> {
+    return new Promise((begun, failed) => {
+      const lasting = this.hazards.takingEntries(async () => {
+        await fault()
+        begun()
+        await setTimeout(ms + DELIVERY_MS)
+      })
+      this.goesOn(lasting.catch(failed))
+    })
   }
 
   private goesOn(fault: Promise<void>): void {

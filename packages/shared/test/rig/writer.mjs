@@ -130,7 +130,11 @@ export class Writer {
       }
       const [one, other] = await Promise.all([write(newer), write(older)])
       const after = await this.database.hazards()
-      const calm = before.open + before.clearing === 0 && before.begun === after.begun && before.clears === after.clears
+      const calm =
+        before.open + before.taking + before.clearing === 0 &&
+        before.begun === after.begun &&
+        before.taken === after.taken &&
+        before.clears === after.clears
       if (!(one && other && calm)) {
         this.tally.count('duelsUndecided')
         const deleted = await this.#persistently(() => this.cache.delete(key))
