@@ -33,13 +33,15 @@ export interface RedisLockStoreOptions {
 
 /** For how long a late copy of a call is refused that was given up: longer than any connection keeps one. */
 const GIVEN_UP_MS = 10_000
+/** Calls of a tick that leave in one write. With more of them the client would wait while the server works, and the server while the client does. */
+const MOST_IN_ONE = 8
 /** How the connection of the wake-ups is seen to be alive. */
 const HEARTBEAT = { everyMs: 1_000, timeoutMs: 2_000 }
 
 /** The port on Redis: each method is one script on keys of one slot, so a lock lives on one master. */
 export class RedisLockStore implements LockStore {
   private readonly subscriber: Subscriber
-  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls))
+  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls), { max: MOST_IN_ONE })
   private readonly deadlineMs: number
   private warned = false
 
