@@ -184,8 +184,11 @@ describe('ReplayingStore', () => {
           // Some microtasks later: just before, while, or just after the attempt ends.
           for (let i = 0; i < hops; i++) await Promise.resolve()
           inner.failingOnce.add('bumpTags')
-          // Not by way of `failure`: the read follows in the very next microtask.
-          await store.bumpTags(['t'], 100).catch(() => store.read(['x'], null))
+          const failing = failure(store.bumpTags(['t'], 100))
+          // Not by way of its rejection: the read follows in the very next microtask after it is owed.
+          for (let i = 0; i < 50 && store['log'].size === 0; i++) await Promise.resolve()
+          await store.read(['x'], null)
+          await failing
         })()
         return answer
       }
