@@ -1,9 +1,9 @@
 // Runs `npm start` as a user does, on free ports: all services get ready and answer, and all leave with 0 within 5 s of SIGTERM.
 import { spawn } from 'node:child_process'
+import { SERVICES } from './lib/fleet-names.mjs'
 import { main, root, say, Stop } from './lib/run.mjs'
 import { npm } from './lib/setup.mjs'
 
-const SERVICES = ['master-data', 'rules-engine', 'finance']
 const LONGEST_START_MS = 180_000
 const LONGEST_END_MS = 5_000
 

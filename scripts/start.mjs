@@ -2,12 +2,10 @@
 // measures what a read costs, and prints one line `ready <url>` for each, last, in the order of their names above.
 import { build, libraries } from './lib/build.mjs'
 import { serve } from './lib/fleet.mjs'
+import { SERVICES } from './lib/fleet-names.mjs'
 import { main, Stop } from './lib/run.mjs'
 import { ensureDependencies } from './lib/setup.mjs'
 import { latencyLines, portOf, sharedLines } from './lib/start-report.mjs'
-
-/** In the order of their ports: PORT, PORT + 1, … or, without PORT, 3000, 3001, … */
-const SERVICES = ['master-data', 'rules-engine', 'finance']
 
 /** A measurement takes a second or two. */
 const LONGEST_MEASUREMENT_MS = 15_000

@@ -1,0 +1,2 @@
+/** What `npm start` runs: folders of `services/`, in the order of their ports, which is PORT, PORT + 1, … or, without PORT, 3000, 3001, … */
+export const SERVICES = ['master-data', 'rules-engine', 'finance']
