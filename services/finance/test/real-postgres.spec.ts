@@ -1,8 +1,12 @@
 import { runAsTenant } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  postgresPrograms,
+  type RealPostgres,
+  startRealPostgres,
+} from '../../../packages/shared/test/support/real-postgres.js'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import { postgresPrograms, type RealPostgres, startRealPostgres } from '../../service-kit/test/support/real-postgres.js'
 import { InvoiceNumbers, invoiceNumber } from '../src/invoices/invoice-numbers.js'
 import { StaleWriterError } from '../src/writes/stale-writer.error.js'
 import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestService, until } from './support/service.js'

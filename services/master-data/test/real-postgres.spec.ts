@@ -1,10 +1,14 @@
 import { RedisCacheService } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import {
+  postgresPrograms,
+  type RealPostgres,
+  startRealPostgres,
+} from '../../../packages/shared/test/support/real-postgres.js'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { TcpProxy } from '../../../packages/shared/test/support/tcp-proxy.js'
 import { Prng } from '../src/seed/prng.js'
-import { postgresPrograms, type RealPostgres, startRealPostgres } from '../../service-kit/test/support/real-postgres.js'
 import { patient } from '../../service-kit/test/support/servers.js'
 import { startTestService, TENANT, type TestService, until } from './support/service.js'
 
