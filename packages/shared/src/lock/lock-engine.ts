@@ -7,7 +7,7 @@ import { lockAcquired, lockReleased } from './events.js'
 import { type Grant, HeldLock, type Lock, type LockKeeper, type ReleaseOutcome } from './held-lock.js'
 import { keepHeld } from './keep-held.js'
 import { type LineEnvironment, LockLine } from './lock-line.js'
-import type { Holder, LockKind, LockMode, LockName, LockStore } from './lock-store.js'
+import { type Holder, lockId, type LockKind, type LockMode, type LockName, type LockStore } from './lock-store.js'
 import {
   type LockCallOptions,
   type LockOptions,
@@ -90,9 +90,10 @@ export class LockEngine implements LockKeeper {
     const call = resolveCall(options, this.defaults)
     call.signal?.throwIfAborted()
     if (this.closed) throw this.closedError(key)
-    const id = `${kind}:${key}`
+    const name: LockName = { kind, key }
+    const id = lockId(name)
     let line = this.lines.get(id)
-    if (line === undefined) this.lines.set(id, (line = new LockLine({ kind, key }, this.environment)))
+    if (line === undefined) this.lines.set(id, (line = new LockLine(name, this.environment)))
     const since = this.clock.mono()
     const lock = await line.join(mode, call)
     lockAcquired.publish(() => ({ kind, key, waitMs: this.clock.mono() - since, fence: lock.fence }))
@@ -147,7 +148,7 @@ export class LockEngine implements LockKeeper {
   async release(lock: HeldLock): Promise<ReleaseOutcome> {
     const { lock: name, holder, doubtful, turns } = lock.grant
     const { heldMs } = lock
-    const line = this.lines.get(`${name.kind}:${name.key}`)
+    const line = this.lines.get(lockId(name))
     const handedOn = doubtful ? undefined : line?.handOn(holder, turns, lock.leftMs)
     const outcome = await (handedOn ?? this.giveBack(lock))
     // Not before the store has answered: whoever closes waits for this, and then takes the connection away.
@@ -231,7 +232,7 @@ export class LockEngine implements LockKeeper {
     while (!this.closed && this.hearing !== 'yes' && this.lines.size > 0) {
       try {
         const stop = await this.store.listen(this.process, {
-          woken: ({ kind, key }) => this.lines.get(`${kind}:${key}`)?.wake(),
+          woken: (lock) => this.lines.get(lockId(lock))?.wake(),
           gap: () => this.wakeAll(),
         })
         this.stopListening = stop

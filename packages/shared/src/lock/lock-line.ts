@@ -5,7 +5,7 @@ import type { RandomSource } from '../kernel/random.js'
 import { LockTimeoutError, LockUnavailableError } from './errors.js'
 import { lockTimedOut } from './events.js'
 import { endOf, type Grant, HeldLock, leftOf, momentOf, type ReleaseOutcome } from './held-lock.js'
-import type { AcquireReply, Holder, LockMode, LockName, LockStore } from './lock-store.js'
+import { type AcquireReply, type Holder, lockId, type LockMode, type LockName, type LockStore } from './lock-store.js'
 import type { ResolvedCall } from './options.js'
 
 /** For how long a waiting process keeps its place in the line of a lock without being heard of, ms: what one that dies costs the others. */
@@ -66,7 +66,7 @@ export class LockLine {
 
   /** Of all locks of a process. */
   get id(): string {
-    return `${this.lock.kind}:${this.lock.key}`
+    return lockId(this.lock)
   }
 
   get isEmpty(): boolean {

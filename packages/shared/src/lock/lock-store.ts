@@ -32,6 +32,11 @@ export interface LockName {
   readonly key: string
 }
 
+/** Another text for each lock. */
+export function lockId({ kind, key }: LockName): string {
+  return `${kind}:${key}`
+}
+
 /** How a lock is held: `'exclusive'`, by nobody else, or by at most so many together, none of whom is exclusive. */
 export type LockMode = 'exclusive' | number
 

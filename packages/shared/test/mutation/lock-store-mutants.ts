@@ -300,7 +300,7 @@ end`,
       edit(
         MEMORY,
         `    this.wake(lock, state, now)
-    if (isFree(state)) this.locks.delete(idOf(lock))`,
+    if (isFree(state)) this.locks.delete(lockId(lock))`,
         `    this.wake(lock, state, now)`,
       ),
     ],

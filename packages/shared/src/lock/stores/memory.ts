@@ -1,14 +1,15 @@
 import type { MemoryHub } from '../../kernel/memory-hub.js'
 import { LockUnavailableError } from '../errors.js'
-import type {
-  AcquireReply,
-  AcquireRequest,
-  Holder,
-  LockMode,
-  LockName,
-  LockStore,
-  ReleaseRequest,
-  WakeListener,
+import {
+  type AcquireReply,
+  type AcquireRequest,
+  type Holder,
+  lockId,
+  type LockMode,
+  type LockName,
+  type LockStore,
+  type ReleaseRequest,
+  type WakeListener,
 } from '../lock-store.js'
 
 /** The port in process, on what modules of one `MemoryHub` share. Says and does what the scripts of `lua/` do, step by step. */
@@ -104,7 +105,7 @@ class MemoryLockSpace {
     if (process !== undefined) state.waiters.delete(process)
     if (forGood && holder !== undefined) state.givenUp.set(holder.token, now + GIVEN_UP_MS)
     this.wake(lock, state, now)
-    if (isFree(state)) this.locks.delete(idOf(lock))
+    if (isFree(state)) this.locks.delete(lockId(lock))
     return was
   }
 
@@ -120,7 +121,7 @@ class MemoryLockSpace {
 
   /** Without the holders whose time is over. */
   private state(lock: LockName, now: number): LockState {
-    const id = idOf(lock)
+    const id = lockId(lock)
     let state = this.locks.get(id)
     if (state === undefined) {
       this.sweep(now)
@@ -202,8 +203,4 @@ function endExpired({ holders, givenUp }: LockState, now: number): void {
 
 function earliest({ holders }: LockState, now: number): number {
   return holders.size === 0 ? now : Math.min(...[...holders.values()].map(({ ends }) => ends))
-}
-
-function idOf({ kind, key }: LockName): string {
-  return `${kind}:${key}`
 }
