@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../../kernel/clock.js'
-import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
+import { RedisUnavailableError } from '../../redis/errors.js'
 import type { Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
+import { failureOf } from '../../redis/unit-failure.js'
 import { CacheUnavailableError } from '../errors.js'
 
 /** The server compares whole milliseconds, and a timer may fire a little early. */
@@ -28,7 +29,7 @@ export class RedisUnits {
   /** What became of each unit. */
   async each(units: readonly Unit[]): Promise<readonly (UnitReplies | CacheUnavailableError)[]> {
     const outcomes = await this.topology.exec(units)
-    for (const outcome of outcomes) if (!isGood(outcome)) return outcomes.map(toResult)
+    for (const outcome of outcomes) if (failureOf(outcome) !== undefined) return outcomes.map(toResult)
     return outcomes as readonly UnitReplies[]
   }
 
@@ -59,14 +60,10 @@ export class RedisUnits {
   }
 }
 
-function isGood(outcome: UnitOutcome): boolean {
-  return !(outcome instanceof Error) && !outcome.replies.some((reply) => reply instanceof RedisReplyError)
-}
-
 function toResult(outcome: UnitOutcome): UnitReplies | CacheUnavailableError {
-  const error = outcome instanceof Error ? outcome : outcome.replies.find((reply) => reply instanceof RedisReplyError)
-  if (error === undefined) return outcome as UnitReplies
-  return new CacheUnavailableError((error as Error).message, { cause: error })
+  const failure = failureOf(outcome)
+  if (failure === undefined) return outcome as UnitReplies
+  return new CacheUnavailableError(failure.message, { cause: failure })
 }
 
 function mayLandLater(result: UnitReplies | CacheUnavailableError): boolean {

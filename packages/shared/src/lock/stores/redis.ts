@@ -6,8 +6,10 @@ import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import type { Keyspace } from '../../redis/keyspace.js'
 import { command, type Script, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
+import { sharesOf } from '../../redis/shares.js'
 import { Subscriber } from '../../redis/subscriber.js'
 import type { RedisArg, RedisReply, Shard, Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
+import { failureOf, isUnsent } from '../../redis/unit-failure.js'
 import { LockUnavailableError } from '../errors.js'
 import type {
   AcquireReply,
@@ -158,16 +160,9 @@ export class RedisLockStore implements LockStore {
     return new Promise((resolve, reject) => this.calls.add({ unit, resolve, reject }))
   }
 
-  /** The calls of a tick leave in one write for each master, and the answers of one that is well don't wait for one that is not. */
+  /** The calls of a tick leave in one write for each master. */
   private async flush(calls: readonly Call[]): Promise<void> {
-    if (!this.topology.sharded) return this.sendTogether(calls)
-    const shares = new Map<Shard | undefined, Call[]>()
-    for (const call of calls) {
-      const shard = this.topology.shardOf(call.unit.key)
-      const share = shares.get(shard)
-      if (share === undefined) shares.set(shard, [call])
-      else share.push(call)
-    }
+    const shares = sharesOf(this.topology, calls, ({ unit }) => unit.key)
     await Promise.all([...shares.values()].map((share) => this.sendTogether(share)))
   }
 
@@ -181,8 +176,6 @@ export class RedisLockStore implements LockStore {
   }
 }
 
-const UNSENT: ReadonlySet<RedisUnavailableError['reason']> = new Set(['not-connected', 'circuit-open'])
-
 interface Call {
   readonly unit: Unit
   readonly resolve: (outcome: UnitOutcome) => void
@@ -191,10 +184,9 @@ interface Call {
 
 /** @throws LockUnavailableError */
 function repliesOf({ key }: LockName, outcome: UnitOutcome): readonly RedisReply[] {
-  const failure = outcome instanceof Error ? outcome : outcome.replies.find((reply) => reply instanceof RedisReplyError)
+  const failure = failureOf(outcome)
   if (failure === undefined) return (outcome as UnitReplies).replies
-  const unsent = failure instanceof RedisUnavailableError && UNSENT.has(failure.reason)
-  throw new LockUnavailableError((failure as Error).message, { cause: failure, key, unsent })
+  throw new LockUnavailableError(failure.message, { cause: failure, key, unsent: isUnsent(failure) })
 }
 
 /** Parts of a lock, by its kind, as the scripts want them. */
