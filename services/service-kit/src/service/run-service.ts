@@ -1,5 +1,5 @@
 import { type ServiceConfig, describeRedis } from '../config/environment.js'
-import type { ServiceDefinition } from './service-definition.js'
+import type { ConfiguredService, ServiceDefinition } from './service-definition.js'
 import { type RunningService, startService } from './start-service.js'
 
 /** Closing takes 2 s at most when it goes well; whatever happens, the process is gone in 5. */
@@ -17,14 +17,15 @@ const say: Say = (line) => void process.stdout.write(`${line}\n`)
  * @param beforeReady something to show before the service calls itself ready; cut short by a signal
  */
 export async function runService<C extends ServiceConfig>(
-  definition: ServiceDefinition,
+  service: ServiceDefinition | ConfiguredService<C>,
   readConfig: () => C,
   beforeReady: (service: RunningService, config: C, say: Say) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   try {
-    await live(definition, readConfig(), beforeReady)
+    const config = readConfig()
+    await live('definitionOf' in service ? service.definitionOf(config) : service, config, beforeReady)
   } catch (error) {
-    process.stderr.write(`${failure(definition.name, error)}\n`)
+    process.stderr.write(`${failure(service.name, error)}\n`)
     process.exit(1)
   }
 }

@@ -22,6 +22,16 @@ export interface ServiceDefinition {
    * shares the key prefix loses anything.
    */
   readonly ownKeys: readonly string[]
-  readonly database: DatabaseDefinition
+  /** Undefined: it keeps no data and knows no tenants but those that its requests bring; there is no `x-tenant-id` and no `TenantRegistry`. */
+  readonly database?: DatabaseDefinition
+  /** False: bodies are left unread, for a service that hands them on as they come. @default true */
+  readonly parsesBodies?: boolean
   readonly features: readonly Type[]
+}
+
+/** A service that depends on what its environment says, beyond where its servers are. */
+export interface ConfiguredService<C> {
+  /** As its definition has it: what goes wrong before there is one is reported under it. */
+  readonly name: string
+  readonly definitionOf: (config: C) => ServiceDefinition
 }

@@ -1,4 +1,4 @@
-import { type DynamicModule, Global, Module } from '@nestjs/common'
+import { type DynamicModule, Global, Module, type Type } from '@nestjs/common'
 import { CqrsModule } from '@nestjs/cqrs'
 import { ScheduleModule } from '@nestjs/schedule'
 import { TypeOrmModule } from '@nestjs/typeorm'
@@ -12,11 +12,13 @@ import { QueryLog } from '../database/query-log.js'
 import { HealthController } from '../health/health.controller.js'
 import { TenantsModule } from '../tenants/tenants.module.js'
 import { JOB, OneReplica } from '../schedule/one-replica.js'
+import type { DatabaseDefinition } from '../database/database-definition.js'
 import type { ServiceDefinition } from './service-definition.js'
 import { ServiceFacts } from './service-facts.js'
 
 export interface ServiceModuleOptions {
-  readonly database: DatabaseConfig
+  /** Undefined: the service has none. */
+  readonly database: DatabaseConfig | undefined
   readonly queryLog: QueryLog
   /** Undefined: the memory driver. */
   readonly redis: RedisConfig | undefined
@@ -56,10 +58,7 @@ export class ServiceModule {
       module: ServiceModule,
       controllers: [HealthController],
       imports: [
-        TypeOrmModule.forRoot({
-          ...dataSourceOptions(name, definition.database, database, queryLog),
-          retryAttempts: 2,
-        }),
+        ...(definition.database && database ? databaseModules(name, definition.database, database, queryLog) : []),
         RedisCacheModule.forRoot({
           ...cache,
           tenancy: { ...tenancy, global: [...(tenancy.global ?? []), JOB] },
@@ -68,9 +67,21 @@ export class ServiceModule {
         CqrsModule.forRoot(),
         ScheduleModule.forRoot(),
         CommonModule.with(definition, options),
-        TenantsModule,
         ...features,
       ],
     }
   }
+}
+
+/** Tenants are rows, so they come with the database. */
+function databaseModules(
+  name: string,
+  definition: DatabaseDefinition,
+  database: DatabaseConfig,
+  queryLog: QueryLog,
+): (DynamicModule | Type)[] {
+  return [
+    TypeOrmModule.forRoot({ ...dataSourceOptions(name, definition, database, queryLog), retryAttempts: 2 }),
+    TenantsModule,
+  ]
 }

@@ -32,7 +32,7 @@ const DRAIN_MS = 2_000
 const KEEP_ALIVE_MS = 65_000
 
 /**
- * Starts the service: database (migrated and filled), application, port.
+ * Starts the service: database (migrated and filled) where it has one, application, port.
  * @param say told of the steps of the start, a line each
  */
 export async function startService(
@@ -40,19 +40,15 @@ export async function startService(
   config: ServiceConfig,
   say: (line: string) => void = () => undefined,
 ): Promise<RunningService> {
-  const embedded = config.databaseUrl === undefined ? await startEmbeddedThread() : undefined
-  const database = embedded ?? { url: config.databaseUrl ?? '', poolSize: config.databasePool }
-  say(embedded === undefined ? 'database: DATABASE_URL' : 'database: embedded Postgres, in memory')
   const queryLog = new QueryLog()
+  const tables = definition.database
+  const database = tables && (await openDatabase(config, say))
   let app: NestExpressApplication | undefined
   try {
-    const isNew = await prepareDatabase(definition.name, definition.database, database.url, queryLog, say)
+    const isNew = tables && database && (await prepareDatabase(definition.name, tables, database.url, queryLog, say))
     app = await NestFactory.create<NestExpressApplication>(
       ServiceModule.with(definition, { database, queryLog, redis: config.redis }),
-      {
-        logger: ['error', 'warn'],
-        abortOnError: false,
-      },
+      { logger: ['error', 'warn'], abortOnError: false, bodyParser: definition.parsesBodies !== false },
     )
     configure(app, definition, queryLog)
     await app.init()
@@ -60,7 +56,7 @@ export async function startService(
     await app.listen(config.port)
   } catch (error) {
     await app?.close()
-    await embedded?.stop()
+    await database?.stop()
     throw error
   }
   const running = app
@@ -69,7 +65,7 @@ export async function startService(
     try {
       await close(running)
     } finally {
-      await embedded?.stop()
+      await database?.stop()
     }
   }
   return {
@@ -78,6 +74,17 @@ export async function startService(
     queryLog,
     close: () => (closing ??= end()),
   }
+}
+
+/** The one that it is told of, or an embedded one, which ends with the service. */
+async function openDatabase({ databaseUrl: url, databasePool: poolSize }: ServiceConfig, say: (line: string) => void) {
+  if (url === undefined) {
+    const embedded = await startEmbeddedThread()
+    say('database: embedded Postgres, in memory')
+    return embedded
+  }
+  say('database: DATABASE_URL')
+  return { url, poolSize, stop: () => Promise.resolve() }
 }
 
 function configure(app: NestExpressApplication, { title, description }: ServiceDefinition, queryLog: QueryLog): void {
