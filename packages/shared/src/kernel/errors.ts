@@ -24,6 +24,11 @@ export abstract class VextrusError extends Error {
   }
 }
 
+/** What the message of anything thrown is. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** A TTL or a duration that can't be used: zero, negative, not finite, unreadable, or above its maximum. Code `INVALID_DURATION`. */
 export class InvalidDurationError extends VextrusError {
   constructor(message: string) {

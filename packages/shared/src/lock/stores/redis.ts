@@ -4,10 +4,10 @@ import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
 import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
 import type { Keyspace } from '../../redis/keyspace.js'
+import { NewsSubscriber } from '../../redis/news-subscriber.js'
 import { command, type Script, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
 import { sharesOf } from '../../redis/shares.js'
-import { Subscriber } from '../../redis/subscriber.js'
 import type { RedisArg, RedisReply, Shard, Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
 import { failureOf, isUnsent } from '../../redis/unit-failure.js'
 import { LockUnavailableError } from '../errors.js'
@@ -37,15 +37,12 @@ export interface RedisLockStoreOptions {
 const GIVEN_UP_MS = 10_000
 /** Calls of a tick that leave in one write. With more of them the client would wait while the server works, and the server while the client does. */
 const MOST_IN_ONE = 8
-/** How the connection of the wake-ups is seen to be alive. */
-const HEARTBEAT = { everyMs: 1_000, timeoutMs: 2_000 }
 
 /** The port on Redis: each method is one script on keys of one slot, so a lock lives on one master. */
 export class RedisLockStore implements LockStore {
-  private readonly subscriber: Subscriber
+  private readonly news: NewsSubscriber
   private readonly calls = new TickBatch<Call>((calls) => this.flush(calls), { max: MOST_IN_ONE })
   private readonly deadlineMs: number
-  private warned = false
 
   /** @param door where the connection of the wake-ups is opened */
   constructor(
@@ -55,19 +52,13 @@ export class RedisLockStore implements LockStore {
     { deadlineMs, warn, clock = systemClock, random = systemRandom }: RedisLockStoreOptions,
   ) {
     this.deadlineMs = deadlineMs
-    this.subscriber = new Subscriber({
-      port: door,
+    this.news = new NewsSubscriber({
+      door,
       clock,
       random,
       name: 'vextrus-locks',
-      connectTimeoutMs: 10_000,
-      timeoutMs: 10_000,
-      heartbeat: HEARTBEAT,
-      onError: (error) => {
-        if (this.warned) return
-        this.warned = true
-        warn(`wake-ups of locks are not heard, and those who wait ask now and then: ${messageOf(error)}`)
-      },
+      unheard: 'wake-ups of locks are not heard, and those who wait ask now and then',
+      warn,
     })
   }
 
@@ -122,18 +113,13 @@ export class RedisLockStore implements LockStore {
 
   async listen(process: string, listener: WakeListener): Promise<() => void> {
     try {
-      const subscription = await this.subscriber.subscribe(
-        { channel: this.keyspace.lockWakes + process },
-        {
-          message: (payload) => {
-            const { part, name: key } = this.keyspace.lockOf(payload.toString()) ?? {}
-            if (key !== undefined && isKind(part)) listener.woken({ kind: part, key })
-          },
-          gap: () => listener.gap(),
+      return await this.news.subscribe(this.keyspace.lockWakes + process, {
+        message: (payload) => {
+          const { part, name: key } = this.keyspace.lockOf(payload.toString()) ?? {}
+          if (key !== undefined && isKind(part)) listener.woken({ kind: part, key })
         },
-      )
-      this.warned = false
-      return () => void subscription.unsubscribe()
+        gap: () => listener.gap(),
+      })
     } catch (error) {
       if (!(error instanceof RedisReplyError || error instanceof RedisUnavailableError)) throw error
       throw new LockUnavailableError(error.message, { cause: error })
@@ -142,7 +128,7 @@ export class RedisLockStore implements LockStore {
 
   /** Ends the connection of the wake-ups. */
   close(): void {
-    this.subscriber.close()
+    this.news.close()
   }
 
   private async run(
@@ -215,8 +201,4 @@ function modeOf(mode: LockMode): string {
 
 function memberOf({ mode, token }: Holder): string {
   return `${mode === 'exclusive' ? 'x' : 's'}:${token}`
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
