@@ -13,9 +13,12 @@ import { hashTagOf, labelOf, slotOf } from './slot.js'
  * | `vextrus@tags:clear`            | the mark that tells every process of a `clear()`       |
  * | `vextrus@tags:published`        | tells that somebody hears of writes by messages alone  |
  * | `vextrus@lock:{<name>}:<part>`  | the parts of a lock, all in one slot                   |
+ * | `vextrus@limit:{<tenant>}:<…>`  | the counters of a tenant's rate limits, all in one slot |
+ * | `vextrus@limit:processes`       | the processes that limit                               |
  *
- * and channels: `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23), and
- * `vextrus@lock:wake:<process>`, on which a process is told of locks that it waits for.
+ * and channels: `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23),
+ * `vextrus@lock:wake:<process>`, on which a process is told of locks that it waits for, and `vextrus@limit:news`, on which limiters tell each
+ * other what to forget.
  *
  * All begin with the word of the prefix, so that one ACL rule covers them; no key of one line can be a key of another.
  */
@@ -35,6 +38,15 @@ export class Keyspace {
 
   /** The beginning of the channels on which a process is told of its locks. */
   readonly lockWakes: string
+
+  /** What stands before the id of a counter, which begins with its slot in braces. */
+  readonly limits: string
+
+  /** Which processes limit. */
+  readonly limitProcesses: string
+
+  /** The channel on which limiters tell each other what to forget. */
+  readonly limitNews: string
 
   private readonly leases: string
   private readonly wakes: string
@@ -61,6 +73,9 @@ export class Keyspace {
     this.wakes = `${word}@wake:{`
     this.locks = `${word}@lock:{`
     this.lockWakes = `${word}@lock:wake:`
+    this.limits = `${word}@limit:`
+    this.limitProcesses = `${word}@limit:processes`
+    this.limitNews = `${word}@limit:news`
     this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`]
   }
 

@@ -426,4 +426,298 @@ end
 wake()
 return given`,
   },
+  /** rate-limit/lua/enter.lua */
+  rateLimitEnter: {
+    name: 'rateLimitEnter',
+    sha: '99d1b1cf19f9b9d1c562aff245d326f836266484',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local mine = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local taken = redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', now), '+inf')
+if mine and tonumber(mine) > now then
+  taken = taken - 1
+end
+if taken >= tonumber(ARGV[2]) then
+  return 0
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+redis.call('ZADD', KEYS[1], 'GT', string.format('%.0f', now + ARGV[3]), ARGV[1])
+local last = tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', last - now + 1000))
+return 1`,
+  },
+  /** rate-limit/lua/hit.lua */
+  rateLimitHit: {
+    name: 'rateLimitHit',
+    sha: 'ffc2bda62bf561b3689df3336cde862fd4e5b0ed',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local by, window, limit, block = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local hits, ends, opens = 0, 0, 0
+local text = redis.call('GET', KEYS[1])
+if text then
+  local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+  hits, ends, opens = tonumber(first), tonumber(second), tonumber(third)
+end
+if opens > now then
+  return { hits, math.max(0, ends - now), opens - now }
+end
+if ends <= now or opens > 0 then
+  hits, ends, opens = 0, now + window, 0
+end
+if by == 0 or by < 0 and hits == 0 then
+  return { hits, hits > 0 and ends - now or 0, 0 }
+end
+hits = hits + by
+if by > 0 and block > 0 and limit >= 0 and hits > limit then
+  opens = now + block
+end
+local stays = math.max(ends, opens) - now
+redis.call('SET', KEYS[1], string.format('%.0f %.0f %.0f', hits, ends, opens), 'PX', stays + 1000)
+return { hits, ends - now, math.max(0, opens - now) }`,
+  },
+  /** rate-limit/lua/refund.lua */
+  rateLimitRefund: {
+    name: 'rateLimitRefund',
+    sha: 'd0c0758399ea66bd8a46cacfdf9bb06a63d7f552',
+    lua: `local clock = redis.call('TIME')
+local micros = clock[1] * 1000000 + clock[2]
+local function quotient(a, b)
+  local rest = math.fmod(a, b)
+  if rest < 0 then
+    rest = rest + b
+  end
+  return (a - rest) / b
+end
+local function quotient_up(a, b)
+  return -quotient(-a, b)
+end
+local function left(window, at, now)
+  return math.min(window, (at + 1) * window - now)
+end
+local function settle(kind, limit, window, text, now)
+  local used, at, before = 0, 0, 0
+  if text then
+    local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+    used, at, before = tonumber(first), tonumber(second), tonumber(third)
+  end
+  if kind == 'b' then
+    return math.max(0, used - math.max(0, now - at) * limit), now, 0
+  end
+  if kind == 'f' then
+    if now >= at or used == 0 then
+      return 0, now + window, 0
+    end
+    return used, math.min(at, now + window), 0
+  end
+  local current = quotient(now, window)
+  if at >= current then
+    return used, at, before
+  end
+  return 0, current, at == current - 1 and used or 0
+end
+local function free(kind, limit, burst, window, used, at, before, now)
+  if kind == 'b' then
+    return quotient(burst * window - used, window)
+  end
+  if kind == 'f' then
+    return limit - used
+  end
+  return quotient((limit - used) * window - before * left(window, at, now), window)
+end
+local function wait(kind, limit, burst, window, used, at, before, now, cost)
+  if cost > burst then
+    return window
+  end
+  if kind == 'b' then
+    return quotient_up(used - (burst - cost) * window, limit)
+  end
+  if kind == 'f' then
+    return at - now
+  end
+  if used + cost <= limit then
+    return left(window, at, now) - quotient((limit - used - cost) * window, before)
+  end
+  return left(window, at, now) + math.max(0, window - quotient((limit - cost) * window, used))
+end
+local function ends(kind, limit, window, used, at, before, now)
+  if kind == 'b' then
+    return used == 0 and 0 or limit == 0 and window or quotient_up(used, limit)
+  end
+  if kind == 'f' then
+    return used > 0 and at - now or 0
+  end
+  return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
+end
+local function us(ticks, tick)
+  return ticks == 0 and 0 or math.min(ticks * tick, 9007199254740991) - math.fmod(micros, tick)
+end
+local function keep(key, used, at, before, reset)
+  redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
+end
+local place = 2
+for i = 1, #KEYS do
+  local kind, limit, window, tick, units = unpack(ARGV, place + 1, place + 5)
+  limit, window, tick, units = tonumber(limit), tonumber(window), tonumber(tick), tonumber(units)
+  place = place + 5
+  local text = redis.call('GET', KEYS[i])
+  if text then
+    local now = quotient(micros, tick)
+    local used, at, before = settle(kind, limit, window, text, now)
+    if kind == 'b' then
+      used = math.max(0, used - units * window)
+    else
+      before = math.max(0, before - math.max(0, units - used))
+      used = math.max(0, used - units)
+    end
+    keep(KEYS[i], used, at, before, us(ends(kind, limit, window, used, at, before, now), tick))
+  end
+  redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
+end
+return 1`,
+  },
+  /** rate-limit/lua/reset.lua */
+  rateLimitReset: {
+    name: 'rateLimitReset',
+    sha: '1de93b6a9dfe7a97ce8aa88b63b3b7e29719d07f',
+    lua: `redis.call('DEL', unpack(KEYS))
+for i = 1, #KEYS do
+  redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
+end
+return 1`,
+  },
+  /** rate-limit/lua/seen.lua */
+  rateLimitSeen: {
+    name: 'rateLimitSeen',
+    sha: '454b33d7c24bb2a506f0d3147c13cca035f92165',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ARGV[2] + 1000))
+return redis.call('ZCARD', KEYS[1])`,
+  },
+  /** rate-limit/lua/take.lua */
+  rateLimitTake: {
+    name: 'rateLimitTake',
+    sha: '55fb84aee7cddafbe19bc4c7953b0b329938478c',
+    lua: `local clock = redis.call('TIME')
+local micros = clock[1] * 1000000 + clock[2]
+local function quotient(a, b)
+  local rest = math.fmod(a, b)
+  if rest < 0 then
+    rest = rest + b
+  end
+  return (a - rest) / b
+end
+local function quotient_up(a, b)
+  return -quotient(-a, b)
+end
+local function left(window, at, now)
+  return math.min(window, (at + 1) * window - now)
+end
+local function settle(kind, limit, window, text, now)
+  local used, at, before = 0, 0, 0
+  if text then
+    local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+    used, at, before = tonumber(first), tonumber(second), tonumber(third)
+  end
+  if kind == 'b' then
+    return math.max(0, used - math.max(0, now - at) * limit), now, 0
+  end
+  if kind == 'f' then
+    if now >= at or used == 0 then
+      return 0, now + window, 0
+    end
+    return used, math.min(at, now + window), 0
+  end
+  local current = quotient(now, window)
+  if at >= current then
+    return used, at, before
+  end
+  return 0, current, at == current - 1 and used or 0
+end
+local function free(kind, limit, burst, window, used, at, before, now)
+  if kind == 'b' then
+    return quotient(burst * window - used, window)
+  end
+  if kind == 'f' then
+    return limit - used
+  end
+  return quotient((limit - used) * window - before * left(window, at, now), window)
+end
+local function wait(kind, limit, burst, window, used, at, before, now, cost)
+  if cost > burst then
+    return window
+  end
+  if kind == 'b' then
+    return quotient_up(used - (burst - cost) * window, limit)
+  end
+  if kind == 'f' then
+    return at - now
+  end
+  if used + cost <= limit then
+    return left(window, at, now) - quotient((limit - used - cost) * window, before)
+  end
+  return left(window, at, now) + math.max(0, window - quotient((limit - cost) * window, used))
+end
+local function ends(kind, limit, window, used, at, before, now)
+  if kind == 'b' then
+    return used == 0 and 0 or limit == 0 and window or quotient_up(used, limit)
+  end
+  if kind == 'f' then
+    return used > 0 and at - now or 0
+  end
+  return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
+end
+local function us(ticks, tick)
+  return ticks == 0 and 0 or math.min(ticks * tick, 9007199254740991) - math.fmod(micros, tick)
+end
+local function keep(key, used, at, before, reset)
+  redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
+end
+local spending = ARGV[1] == '1'
+local specs, place = {}, 2
+for i = 1, tonumber(ARGV[2]) do
+  local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
+  tick = tonumber(tick)
+  specs[i] = { kind, tonumber(limit), tonumber(burst), tonumber(window), tick, quotient(micros, tick) }
+  place = place + 5
+end
+local replies, key, out = {}, 0, 0
+local asks, states = {}, {}
+while ARGV[place + 1] do
+  local count = tonumber(ARGV[place + 1])
+  place = place + 1
+  local passes = true
+  for i = 1, count do
+    local spec = specs[tonumber(ARGV[place + 1])]
+    local cost, most = tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
+    place = place + 3
+    local used, at, before = settle(spec[1], spec[2], spec[4], redis.call('GET', KEYS[key + i]), spec[6])
+    local room = free(spec[1], spec[2], spec[3], spec[4], used, at, before, spec[6])
+    local granted = cost <= room and math.min(most, room) or 0
+    passes = passes and granted > 0
+    asks[i] = { spec, cost, granted, used, at, before, room }
+  end
+  for i = 1, count do
+    local spec, cost, granted, used, at, before, room = unpack(asks[i])
+    local retry = 0
+    if granted == 0 then
+      retry = us(wait(spec[1], spec[2], spec[3], spec[4], used, at, before, spec[6], cost), spec[5])
+    elseif passes and spending then
+      used = used + granted * (spec[1] == 'b' and spec[4] or 1)
+      room = room - granted
+    end
+    local reset = us(ends(spec[1], spec[2], spec[4], used, at, before, spec[6]), spec[5])
+    if passes and spending then
+      keep(KEYS[key + i], used, at, before, reset)
+    end
+    replies[out + 1], replies[out + 2], replies[out + 3], replies[out + 4] = granted, math.max(0, room), retry, reset
+    out = out + 4
+  end
+  key = key + count
+end
+return replies`,
+  },
 } satisfies Record<string, Script>

@@ -167,8 +167,10 @@ export class Subscriber {
     const { provenUntil } = link.heartbeat
     if (!this.links.drop(link)) return
     for (const topic of this.topics.values()) {
-      if (topic.confirmed) topic.lostSince = Math.max(topic.heardUntil, provenUntil)
+      if (!topic.confirmed) continue
+      topic.lostSince = Math.max(topic.heardUntil, provenUntil)
       topic.confirmed = false
+      for (const { handler } of topic.members) void this.guard(topic, () => handler.lost?.())
     }
   }
 

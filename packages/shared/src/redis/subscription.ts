@@ -11,6 +11,8 @@ export interface SubscriptionHandler {
    * be missing.
    */
   gap?(sinceMonoMs: number): void | Promise<void>
+  /** The connection was lost: messages are missing from now on, until {@link gap}. */
+  lost?(): void | Promise<void>
 }
 
 export interface Subscription extends AsyncDisposable {

@@ -1,0 +1,79 @@
+import { LRUCache } from 'lru-cache'
+import type { Ask, CounterReply, CounterSpec } from './rate-limit-store.js'
+
+/**
+ * Refusals that still hold: who is over a limit costs no round trip until it may pass again.
+ *
+ * A counter that refuses a cost refuses it until its `retryUs` is over, whoever spends meanwhile: spending never frees anything. Three things do –
+ * a refund, a reset, a larger limit – and after each of them nothing is answered from here that was refused before it:
+ * - refunds and resets of all processes are heard, and while they may be missed nothing is remembered or answered;
+ * - one that is heard while a question is under way forbids to remember its answer, which may be older;
+ * - a refusal is of one limit and burst; a rule that has others does not find it.
+ *
+ * Time counts from when the question was sent, so it is over here before it is over in the store.
+ */
+export class DenyCache {
+  private readonly refusals: LRUCache<string, Refusal>
+  private heard = false
+  private changes = 0
+
+  /** @param max refusals; the least recently asked for go first */
+  constructor(max: number) {
+    this.refusals = new LRUCache({ max })
+  }
+
+  /** To be passed to {@link remember} with the answer to a question that is sent now. */
+  mark(): number {
+    return this.changes
+  }
+
+  /** How long the counter refuses the cost yet, and what else is known of it; undefined: nothing is. */
+  find({ id, spec, cost }: Ask, now: number): Refusal | undefined {
+    const refusal = this.refusals.get(id)
+    if (refusal === undefined || refusal.cost !== cost || !isSame(refusal.spec, spec)) return undefined
+    if (now < refusal.until) return refusal
+    this.refusals.delete(id)
+    return undefined
+  }
+
+  /** @param mark from before the question was sent, at `sentAt` (monotonic ms) */
+  remember({ id, spec, cost }: Ask, { remaining, retryUs, resetUs }: CounterReply, mark: number, sentAt: number): void {
+    if (!this.heard || mark !== this.changes) return
+    const until = sentAt + retryUs / 1_000
+    this.refusals.set(id, { spec, cost, remaining, until, resetAt: sentAt + resetUs / 1_000 })
+  }
+
+  /** The counter has more than it had. */
+  forget(id: string): void {
+    this.changes++
+    this.refusals.delete(id)
+  }
+
+  /** Changes may be missed from now on, or were. */
+  deaf(): void {
+    this.heard = false
+    this.changes++
+    this.refusals.clear()
+  }
+
+  /** All changes from now on are heard. */
+  hears(): void {
+    this.deaf()
+    this.heard = true
+  }
+}
+
+/** One that holds for a while. */
+export interface Refusal {
+  readonly spec: CounterSpec
+  readonly cost: number
+  readonly remaining: number
+  /** Monotonic ms. */
+  readonly until: number
+  readonly resetAt: number
+}
+
+/** The window and the algorithm are part of the counter's id. */
+function isSame(one: CounterSpec, other: CounterSpec): boolean {
+  return one === other || (one.limit === other.limit && one.burst === other.burst)
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../kernel/clock.js'
+import { durationToMs } from '../kernel/duration.js'
+import { MemoryHub } from '../kernel/memory-hub.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import { RateLimitUnavailableError } from './errors.js'
+import type { HitOptions, HitResult } from './public-types.js'
+import type { HitRequest, RateLimitStore } from './rate-limit-store.js'
+import { escaped, hashed, onUnavailableOf, units } from './rules.js'
+import { MemoryRateLimitStore } from './stores/memory.js'
+
+/** Counts for libraries that decide themselves; while the store is away, those of this process times the number of processes. */
+export class Hits {
+  private readonly local: RateLimitStore
+
+  constructor(
+    private readonly store: () => RateLimitStore,
+    clock: Clock,
+    private readonly instances: () => number,
+  ) {
+    this.local = new MemoryRateLimitStore(new MemoryHub({ clock }), 'local')
+  }
+
+  async hit(key: string, { window, limit, blockFor, by = 1, onUnavailable }: HitOptions): Promise<HitResult> {
+    if (typeof key !== 'string' || key === '') throw new ConfigurationError('key', 'must be a text')
+    if (by !== 0 && by !== -1) units(by, 'by', 1)
+    if (limit !== undefined) units(limit, 'limit', 0)
+    const request: HitRequest = {
+      id: `{h:${key.length <= 256 ? escaped(key) : hashed(key)}}`,
+      by,
+      windowMs: durationToMs(window, 'window'),
+      limit,
+      blockMs: blockFor === undefined ? 0 : durationToMs(blockFor, 'blockFor'),
+    }
+    const policy = onUnavailableOf(onUnavailable)
+    try {
+      return { ...(await this.store().hit(request)), source: 'redis' }
+    } catch (error) {
+      if (!(error instanceof RateLimitUnavailableError)) throw error
+      return this.countAlone(request, policy)
+    }
+  }
+
+  private async countAlone(request: HitRequest, policy: HitOptions['onUnavailable']): Promise<HitResult> {
+    if (policy === 'allow')
+      return { hits: Math.max(0, request.by), resetMs: request.windowMs, blockedMs: 0, source: 'unavailable' }
+    if (policy === 'deny') {
+      return { hits: (request.limit ?? 0) + 1, resetMs: SOON_MS, blockedMs: SOON_MS, source: 'unavailable' }
+    }
+    const share = request.limit && Math.max(1, Math.floor(request.limit / this.instances()))
+    const reply = await this.local.hit({ ...request, limit: share })
+    return { ...reply, hits: reply.hits * this.instances(), source: 'local' }
+  }
+}
+
+const SOON_MS = 1_000

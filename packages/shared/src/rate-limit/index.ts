@@ -1,0 +1,32 @@
+/** What `@vextrus/shared/rate-limit` exports. */
+export { RateLimiterService } from './rate-limiter.js'
+export type { RateLimiterSurroundings } from './rate-limiter.js'
+export type { ConcurrencyPlace } from './concurrency.js'
+export type { PlannedRule, RateLimiterOptions, RateLimitPlan } from './options.js'
+export type {
+  ConcurrencyOptions,
+  HitOptions,
+  HitResult,
+  OnUnavailable,
+  RateLimitIds,
+  RateLimitResult,
+  RateLimitRule,
+  RateLimitRuleResult,
+  RateLimitSource,
+} from './public-types.js'
+export { RateLimitIdentityError, RateLimitUnavailableError } from './errors.js'
+export { rateLimitRefused, rateLimitUnavailable } from './events.js'
+export type {
+  Ask,
+  Counter,
+  CounterReply,
+  CounterSpec,
+  Demand,
+  HitReply,
+  HitRequest,
+  News,
+  NewsListener,
+  Place,
+  RateLimitAlgorithm,
+  RateLimitStore,
+} from './rate-limit-store.js'

@@ -1,0 +1,122 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../kernel/clock.js'
+import { withDeadline } from '../kernel/deadline.js'
+import { VextrusError } from '../kernel/errors.js'
+import type { RateLimitPlan, RateLimiterOptions } from './options.js'
+import type { RateLimitRule } from './public-types.js'
+import { type CompiledRule, compile, compileRule } from './rules.js'
+
+/** Tenants whose plan a process remembers. */
+const MOST_TENANTS = 10_000
+
+/**
+ * The plans of tenants: asked for once and remembered for a time; then asked for again while the old one counts. A plan that can't be had in time,
+ * or at all, leaves the one before, or else the rules as they are written: plans change limits, and nothing stands or falls with them.
+ */
+export class Plans {
+  private readonly remembered: LRUCache<string, Remembered>
+
+  /** @param waitMs for how long a request waits for a plan that nobody remembers @param warn told when a plan can't be had, once a tenant */
+  constructor(
+    private readonly resolve: NonNullable<RateLimiterOptions['plan']>,
+    private readonly ttlMs: number,
+    private readonly waitMs: number,
+    private readonly clock: Clock,
+    private readonly warn: (message: string) => void,
+  ) {
+    this.remembered = new LRUCache({ max: MOST_TENANTS })
+  }
+
+  /** The rules as they are for a tenant: at once when its plan is remembered. */
+  apply(rules: readonly RateLimitRule[], tenant: string): readonly CompiledRule[] | Promise<readonly CompiledRule[]> {
+    let plan = this.remembered.get(tenant)
+    if (plan === undefined) this.remembered.set(tenant, (plan = { until: 0, warned: false }))
+    if (plan.loading === undefined && plan.until <= this.clock.mono()) plan.loading = this.load(tenant, plan)
+    if (plan.known || plan.loading === undefined) return this.planned(rules, plan)
+    return withDeadline(plan.loading, this.waitMs, this.clock, () => TOO_LATE).then(
+      () => this.planned(rules, plan),
+      (error: unknown) => {
+        if (error !== TOO_LATE) throw error
+        return this.planned(rules, plan)
+      },
+    )
+  }
+
+  /** The plan of a tenant is another now. A load that is under way may still answer the old one: it is not kept. */
+  forget(tenant: string): void {
+    this.remembered.delete(tenant)
+  }
+
+  /** Plans may have changed unheard. */
+  clear(): void {
+    this.remembered.clear()
+  }
+
+  private async load(tenant: string, plan: Remembered): Promise<void> {
+    try {
+      plan.value = await this.resolve(tenant)
+      plan.known = true
+    } catch (error) {
+      this.warnOnce(plan, `the plan of a tenant can't be had, and its limits are as before: ${textOf(error)}`)
+    }
+    plan.until = this.clock.mono() + this.ttlMs
+    plan.loading = undefined
+  }
+
+  private planned(rules: readonly RateLimitRule[], plan: Remembered): readonly CompiledRule[] {
+    if (plan.value === undefined) return compile(rules)
+    try {
+      return compiledBy(rules, plan.value)
+    } catch (error) {
+      if (!(error instanceof VextrusError)) throw error
+      const compiled = compile(rules)
+      this.warnOnce(plan, `the plan of a tenant can't be used, and its limits are as written: ${error.message}`)
+      return compiled
+    }
+  }
+
+  private warnOnce(plan: Remembered, message: string): void {
+    if (plan.warned) return
+    plan.warned = true
+    this.warn(message)
+  }
+}
+
+const TOO_LATE = new Error('the plan took too long')
+
+interface Remembered {
+  value?: RateLimitPlan | undefined
+  known?: boolean
+  /** Monotonic ms. */
+  until: number
+  loading?: Promise<void> | undefined
+  warned: boolean
+}
+
+/** By plan and list of rules: an application has few of each. */
+const lists = new WeakMap<RateLimitPlan, WeakMap<readonly RateLimitRule[], readonly CompiledRule[]>>()
+
+/** @throws ConfigurationError, InvalidDurationError a plan or rule that can't be used */
+function compiledBy(rules: readonly RateLimitRule[], plan: RateLimitPlan): readonly CompiledRule[] {
+  let known = lists.get(plan)
+  if (known === undefined) lists.set(plan, (known = new WeakMap()))
+  let compiled = known.get(rules)
+  if (compiled === undefined)
+    known.set(rules, (compiled = compile(rules).flatMap((rule, i) => planRule(rule, rules[i]!, plan))))
+  return compiled
+}
+
+function planRule(compiled: CompiledRule, rule: RateLimitRule, plan: RateLimitPlan): readonly CompiledRule[] {
+  const { name } = compiled
+  const other = Object.hasOwn(plan, name) ? plan[name] : plan['*']
+  if (other === undefined) return [compiled]
+  if (other === false) return []
+  const { burst, ...rest } = rule
+  // A burst is of the limit that it was written beside.
+  const own = other.limit === undefined && burst !== undefined ? { burst } : {}
+  return [compileRule({ ...rest, ...own, ...other, name })]
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
