@@ -1,4 +1,4 @@
-import type { Clock } from '../kernel/clock.js'
+import { type Clock, pause } from '../kernel/clock.js'
 import { Deadlines } from './deadlines.js'
 import { RedisUnavailableError } from './errors.js'
 import { command } from './script.js'
@@ -38,7 +38,7 @@ export class Patience {
           this.deadlines.met(deadline)
           resolve(outcomes)
         },
-        (cause: unknown) => {
+        (cause: Error) => {
           this.deadlines.met(deadline)
           reject(cause)
         },
@@ -59,7 +59,7 @@ export class Patience {
 
   private async probe(id: string, key: string): Promise<void> {
     while (!this.closed) {
-      await new Promise<void>((resolve) => this.clock.timer(PROBE_MS, resolve))
+      await pause(this.clock, PROBE_MS)
       const sentAt = this.clock.mono()
       const [outcome] = await this.topology.exec([{ key, commands: [command('TIME', [])] }])
       if (outcome instanceof Error || this.clock.mono() - sentAt > this.timeoutMs) continue
