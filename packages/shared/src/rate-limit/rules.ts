@@ -106,7 +106,8 @@ function globalCounter(kind: string, name: string, by: By): CompiledRule['counte
 function subject(name: string, by: By, ids: RateLimitIds): string {
   if (typeof by === 'function') {
     const id = by(ids)
-    if (typeof id === 'string' && id !== '') return `custom:${bounded(id)}`
+    // No id has such a name.
+    if (typeof id === 'string' && id !== '') return `():${bounded(id)}`
     throw new RateLimitIdentityError(name, 'custom')
   }
   const own = ids[by]
