@@ -54,7 +54,7 @@ export class NewsWatch {
     deaf: () => this.denials?.deaf(),
     heard: () => {
       this.denials?.hears()
-      this.plans?.clear()
+      this.plans?.expire()
     },
   }
 }

@@ -47,9 +47,9 @@ export class Plans {
     this.remembered.delete(tenant)
   }
 
-  /** Plans may have changed unheard. */
-  clear(): void {
-    this.remembered.clear()
+  /** Plans may have changed unheard: all are asked for again, while the old ones count. */
+  expire(): void {
+    for (const plan of this.remembered.values()) plan.until = 0
   }
 
   private async load(tenant: string, plan: Remembered): Promise<void> {
