@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../kernel/clock.js'
+import { type Clock, pause, type Timer } from '../kernel/clock.js'
 import { type Duration, durationToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
@@ -119,7 +119,7 @@ class StandingWork {
 
   /** Doesn't reject because the store is away. */
   async end(lagMs: number): Promise<void> {
-    if (lagMs > 0) await new Promise<void>((resolve) => this.environment.clock.timer(lagMs, resolve))
+    if (lagMs > 0) await pause(this.environment.clock, lagMs)
     // From here on nothing is placed anew: it might arrive after the end, and would then stand for nobody.
     this.ending = true
     if (this.renewing !== null) await this.renewing

@@ -26,3 +26,8 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) }
   },
 }
+
+/** Resolves after `ms` milliseconds, 24 days at most. Like any timer it does not keep the process alive. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.timer(ms, resolve))
+}

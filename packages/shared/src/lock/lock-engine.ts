@@ -1,5 +1,5 @@
 import { Backoff } from '../kernel/backoff.js'
-import { type Clock, systemClock } from '../kernel/clock.js'
+import { type Clock, pause, systemClock } from '../kernel/clock.js'
 import { assertKey } from '../kernel/key.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { LockLostError, LockTimeoutError, LockUnavailableError } from './errors.js'
@@ -217,7 +217,7 @@ export class LockEngine implements LockKeeper {
         if (!(error instanceof LockUnavailableError)) throw error
       }
       if (this.closed) return
-      await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
+      await pause(this.clock, retries.next())
     } while (this.clock.mono() < until)
   }
 
@@ -240,7 +240,7 @@ export class LockEngine implements LockKeeper {
         if (this.closed) stop()
       } catch (error) {
         if (!(error instanceof LockUnavailableError)) throw error
-        await new Promise<void>((resolve) => this.clock.timer(retries.next(), resolve))
+        await pause(this.clock, retries.next())
       }
     }
     if (this.hearing !== 'yes') this.hearing = 'no'

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../kernel/clock.js'
+import { type Clock, pause, systemClock } from '../../kernel/clock.js'
 import { RedisUnavailableError } from '../../redis/errors.js'
 import type { Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
 import { failureOf } from '../../redis/unit-failure.js'
@@ -53,9 +53,7 @@ export class RedisUnits {
     const overAt = this.clock.mono() + this.deadlineMs + CLOCK_GRAIN_MS
     const results = await this.each(units)
     const leftMs = overAt - this.clock.mono()
-    if (leftMs > 0 && results.some(mayLandLater)) {
-      await new Promise<void>((over) => void this.clock.timer(leftMs, over))
-    }
+    if (leftMs > 0 && results.some(mayLandLater)) await pause(this.clock, leftMs)
     return results
   }
 }
