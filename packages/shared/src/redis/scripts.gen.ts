@@ -244,15 +244,16 @@ return 1`,
   /** lock/lua/acquire.lua */
   lockAcquire: {
     name: 'lockAcquire',
-    sha: 'd7a025f8e6b3dab4f2c9f12f9aa2b2b9ed527a40',
+    sha: 'fb7905d8dd144fc268b7d99fc87305d824e03611',
     lua: `local FENCE_MS = 7 * 86400000
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
-if tonumber(ARGV[3]) > 0 and math.floor(micros / 1000) > tonumber(ARGV[3]) then
+local now = math.floor(micros / 1000)
+if tonumber(ARGV[3]) > 0 and now > tonumber(ARGV[3]) then
   return { -1, '', 0, 0 }
 end
 if not ARGV[7] and redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5]) == 0 then
-  redis.call('ZADD', KEYS[1], math.floor(micros / 1000) + ARGV[2], ARGV[1])
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   local fence = string.format('%.0f', micros)
   local last = redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS, 'GET')
@@ -262,8 +263,6 @@ if not ARGV[7] and redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5]) == 0 then
   end
   return { 1, fence, 0, 0 }
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local function forget(waiter)
   redis.call('ZREM', KEYS[2], waiter)

@@ -165,9 +165,7 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
   {
     name: 'call that lands after its deadline is granted',
     rule: 'LOCK',
-    edits: [
-      edit(SCRIPTS, `if tonumber(ARGV[3]) > 0 and math.floor(micros / 1000) > tonumber(ARGV[3]) then`, `if false then`),
-    ],
+    edits: [edit(SCRIPTS, `if tonumber(ARGV[3]) > 0 and now > tonumber(ARGV[3]) then`, `if false then`)],
     killer: [LOCK_STORE_REDIS_ONLY, 'gets nothing, not even a place, and says so'],
   },
   {

@@ -7,13 +7,14 @@
 local FENCE_MS = 7 * 86400000
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
-if tonumber(ARGV[3]) > 0 and math.floor(micros / 1000) > tonumber(ARGV[3]) then
+local now = math.floor(micros / 1000)
+if tonumber(ARGV[3]) > 0 and now > tonumber(ARGV[3]) then
   return { -1, '', 0, 0 }
 end
 
 -- The usual case: nobody holds the lock, nobody waits, nobody is next, and no call was given up. It does what is done below in half the time.
 if not ARGV[7] and redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[5]) == 0 then
-  redis.call('ZADD', KEYS[1], math.floor(micros / 1000) + ARGV[2], ARGV[1])
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   local fence = string.format('%.0f', micros)
   local last = redis.call('SET', KEYS[4], fence, 'PX', FENCE_MS, 'GET')

@@ -8,6 +8,8 @@
 if not ARGV[2] and redis.call('EXISTS', KEYS[2]) == 0 then
   return redis.call('ZREM', KEYS[1], ARGV[1])
 end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- include line.lua
 local given = 0
 if ARGV[1] ~= '' then

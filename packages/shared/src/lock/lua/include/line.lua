@@ -1,10 +1,8 @@
--- What the scripts of a lock share.
+-- What the scripts of a lock share. The script has `now`, Redis' ms.
 -- KEYS 1 holders  2 line  3 waiters
 -- A holder is a member of 1, with the Redis ms at which its time ends; it begins with 'x' when it excludes all others, else with 's'.
 -- A waiter is a process: a member of 2 with its ticket, and a field of 3 with the Redis ms until which it counts as alive, and its mode.
 -- A mode is 'x', to be alone, or the number of those who may hold together.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 
 local function forget(waiter)
