@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
+import { growingLru } from '../kernel/growing-lru.js'
 import type { Ask, CounterReply, CounterSpec } from './rate-limit-store.js'
 
 /**
@@ -19,7 +20,7 @@ export class DenyCache {
 
   /** @param max refusals; the least recently asked for go first */
   constructor(max: number) {
-    this.refusals = new LRUCache({ max })
+    this.refusals = growingLru(max)
   }
 
   /** To be passed to {@link remember} with the answer to a question that is sent now. */

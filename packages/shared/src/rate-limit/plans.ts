@@ -1,7 +1,8 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Clock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
 import { VextrusError } from '../kernel/errors.js'
+import { growingLru } from '../kernel/growing-lru.js'
 import type { RateLimitPlan, RateLimiterOptions } from './options.js'
 import type { RateLimitRule } from './public-types.js'
 import { type CompiledRule, compile, compileRule } from './rules.js'
@@ -24,7 +25,7 @@ export class Plans {
     private readonly clock: Clock,
     private readonly warn: (message: string) => void,
   ) {
-    this.remembered = new LRUCache({ max: MOST_TENANTS })
+    this.remembered = growingLru(MOST_TENANTS)
   }
 
   /** The rules as they are for a tenant: at once when its plan is remembered. */

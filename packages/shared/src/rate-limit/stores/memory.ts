@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Clock } from '../../kernel/clock.js'
+import { growingLru } from '../../kernel/growing-lru.js'
 import type { MemoryHub } from '../../kernel/memory-hub.js'
 import { type CounterState, Moment, UNUSED } from '../counting.js'
 import type {
@@ -36,7 +37,7 @@ export class MemoryRateLimitStore implements RateLimitStore {
   }
 
   async reset(counters: readonly Counter[]): Promise<void> {
-    for (const { id } of counters) this.space.counters.forget(id)
+    for (const { id } of counters) this.space.forget(id)
     this.space.tellOf(counters)
   }
 
@@ -73,7 +74,7 @@ export class MemoryCounters {
     private readonly clock: Clock,
     most: number,
   ) {
-    this.states = new LRUCache({ max: most })
+    this.states = growingLru(most)
   }
 
   /** One atomic step. */
@@ -107,8 +108,8 @@ const MOST_COUNTERS = 1_000_000
 /** The limits under one prefix. Every method is one atomic step, as a script is in Redis. */
 class MemoryLimitSpace {
   readonly counters: MemoryCounters
-  private readonly windows = new LRUCache<string, HitWindow>({ max: MOST_COUNTERS })
-  private readonly places = new LRUCache<string, Map<string, number>>({ max: MOST_COUNTERS })
+  private readonly windows = growingLru<HitWindow>(MOST_COUNTERS)
+  private readonly places = growingLru<Map<string, number>>(MOST_COUNTERS)
   private readonly processes = new Map<string, number>()
   private readonly listeners = new Set<NewsListener>()
 
@@ -127,6 +128,12 @@ class MemoryLimitSpace {
     if (by > 0 && blockMs > 0 && limit >= 0 && hits > limit) opens = now + blockMs
     this.windows.set(id, { hits, ends, opens })
     return { hits, resetMs: whole(ends - now), blockedMs: Math.max(0, whole(opens - now)) }
+  }
+
+  /** A counter of either kind. */
+  forget(id: string): void {
+    this.counters.forget(id)
+    this.windows.delete(id)
   }
 
   enter({ id, token }: Place, limit: number, ttlMs: number): boolean {
