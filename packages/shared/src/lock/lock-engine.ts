@@ -252,7 +252,7 @@ export class LockEngine implements LockKeeper {
   }
 
   private forget(line: LockLine): void {
-    if (line.isEmpty && this.lines.get(line.id) === line) this.lines.delete(line.id)
+    this.lines.delete(line.id)
     if (this.isIdle) this.idle?.()
   }
 

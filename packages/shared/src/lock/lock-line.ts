@@ -69,10 +69,6 @@ export class LockLine {
     return lockId(this.lock)
   }
 
-  get isEmpty(): boolean {
-    return this.callers.length === 0
-  }
-
   /** @throws LockTimeoutError, LockUnavailableError, the reason of the caller's signal */
   join(mode: LockMode, call: ResolvedCall): Promise<HeldLock> {
     const { clock, random } = this.environment
@@ -169,7 +165,7 @@ export class LockLine {
       if (returned !== undefined) this.keepReturned(returned)
       if (error instanceof LockUnavailableError) this.failed(caller, (this.failure = error))
       else this.leave(caller, error)
-      if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true, call.ttlMs)
+      this.forsake(caller)
       this.asking = false
       return this.callers.length === 0 ? 0 : this.retries.next()
     }
@@ -181,12 +177,21 @@ export class LockLine {
     if (reply.fence === null) {
       if (aliveMs > 0) this.placed = true
       if (call.waitMs === 0) this.leave(caller, this.timeout(caller))
-      else if (caller.gone && caller.doubtful) this.environment.giveUp(this.lock, holder, true, call.ttlMs)
+      else this.forsake(caller)
       return Math.min(reply.retryMs, this.patienceMs)
     }
     this.placed = next !== undefined
     const turns = passOthers ? returned.turns + 1 : 0
-    return this.granted(caller, { ...this.grantOf(caller), fence: reply.fence, sentAt, turns }, reply.replicas)
+    const grant = {
+      lock: this.lock,
+      holder,
+      fence: reply.fence,
+      sentAt,
+      ttlMs: call.ttlMs,
+      doubtful: caller.doubtful,
+      turns,
+    }
+    return this.granted(caller, grant, reply.replicas)
   }
 
   private granted(caller: Caller, grant: Grant, replicas: number | null): number {
@@ -236,8 +241,13 @@ export class LockLine {
     const { kind, key } = this.lock
     lockTimedOut.publish(() => ({ kind, key, waitMs, unavailable: error instanceof LockUnavailableError }))
     if (!isFirst) return
-    if (caller.doubtful && !this.asking) this.environment.giveUp(this.lock, caller.holder, true, caller.call.ttlMs)
+    if (!this.asking) this.forsake(caller)
     this.wake()
+  }
+
+  /** A caller that went away may have been granted the lock, or may be yet. */
+  private forsake({ gone, doubtful, holder, call }: Caller): void {
+    if (gone && doubtful) this.environment.giveUp(this.lock, holder, true, call.ttlMs)
   }
 
   private remove(caller: Caller): void {
@@ -248,7 +258,7 @@ export class LockLine {
   private async rest(ms: number): Promise<void> {
     if (this.woken) return
     for (const caller of [...this.callers]) if (caller.call.waitMs === 0) this.leave(caller, this.reasonFor(caller))
-    if (this.isEmpty) return
+    if (this.callers.length === 0) return
     await new Promise<void>((resolve) => {
       const timer = this.environment.clock.timer(ms, () => this.resting?.())
       this.resting = () => {
@@ -278,10 +288,6 @@ export class LockLine {
       // A place that can't be left now is lost by itself, for want of a heartbeat.
       if (returned !== undefined) this.keepReturned(returned)
     }
-  }
-
-  private grantOf({ call, holder, doubtful }: Caller): Omit<Grant, 'fence' | 'sentAt' | 'turns'> {
-    return { lock: this.lock, holder, ttlMs: call.ttlMs, doubtful }
   }
 
   /** Why a caller has no lock when its time is over. While the store is away nobody knows whether others hold it. */

@@ -77,7 +77,7 @@ export function resolveCall(options: LockCallOptions, defaults: ResolvedLockOpti
   return {
     ttlMs: timeToLive(ttlMs ?? ttl ?? defaults.ttlMs, ttlMs === undefined ? 'ttl' : 'ttlMs'),
     waitMs: waitTime(waitMs ?? wait ?? defaults.waitMs, waitMs === undefined ? 'wait' : 'waitMs'),
-    replicas: replicas === 0 ? 0 : count(replicas, 'replicas', 0),
+    replicas: count(replicas, 'replicas', 0),
     signal,
   }
 }

@@ -27,17 +27,17 @@ export class RedisSemaphore {
    * @throws LockTimeoutError, LockUnavailableError, InvalidKeyError, InvalidDurationError, ConfigurationError, the reason of `options.signal`
    */
   async acquire(key: string, options: SemaphoreOptions): Promise<Lock> {
-    return this.engine.acquire('semaphore', key, permitsOf(options), times(options))
+    return this.engine.acquire('semaphore', key, permitsOf(options), options)
   }
 
   /** Null: as many as may hold the key do, or somebody waits for it. @throws as {@link acquire}, but LockTimeoutError */
   async tryAcquire(key: string, options: Omit<SemaphoreOptions, 'wait' | 'waitMs'>): Promise<Lock | null> {
-    return this.engine.tryAcquire('semaphore', key, permitsOf(options), times(options))
+    return this.engine.tryAcquire('semaphore', key, permitsOf(options), options)
   }
 
   /** Runs `work` with a permit, as `RedisLockService.withLock` does with a lock. */
   async withPermit<T>(key: string, options: SemaphoreOptions, work: (permit: Lock) => T | PromiseLike<T>): Promise<T> {
-    return this.engine.withLock('semaphore', key, permitsOf(options), times(options), work)
+    return this.engine.withLock('semaphore', key, permitsOf(options), options, work)
   }
 
   /** Gives a permit back. Never rejects. */
@@ -51,8 +51,4 @@ const MOST_PERMITS = 1_000_000
 function permitsOf({ permits }: Pick<SemaphoreOptions, 'permits'>): number {
   if (Number.isSafeInteger(permits) && permits >= 1 && permits <= MOST_PERMITS) return permits
   throw new ConfigurationError('permits', `must be a whole number from 1 to ${MOST_PERMITS}`)
-}
-
-function times({ ttl, ttlMs, wait, waitMs, replicas, signal }: LockCallOptions): LockCallOptions {
-  return { ttl, ttlMs, wait, waitMs, replicas, signal }
 }
