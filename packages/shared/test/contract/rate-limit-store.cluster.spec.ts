@@ -1,0 +1,4 @@
+import { clusterLimits } from '../support/limit-backends.js'
+import { rateLimitStoreContract } from './rate-limit-store.contract.js'
+
+rateLimitStoreContract('a Cluster', clusterLimits)
