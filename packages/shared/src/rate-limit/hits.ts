@@ -21,11 +21,11 @@ export class Hits {
   }
 
   async hit(key: string, { window, limit, blockFor, by = 1, onUnavailable }: HitOptions): Promise<HitResult> {
-    if (typeof key !== 'string' || key === '') throw new ConfigurationError('key', 'must be a text')
+    const id = idOf(key)
     if (by !== 0 && by !== -1) units(by, 'by', 1)
     if (limit !== undefined) units(limit, 'limit', 0)
     const request: HitRequest = {
-      id: `{h:${key.length <= 256 ? escaped(key) : hashed(key)}}`,
+      id,
       by,
       windowMs: durationToMs(window, 'window'),
       limit,
@@ -40,16 +40,33 @@ export class Hits {
     }
   }
 
+  /** As if never hit, here and in the store. */
+  async reset(key: string): Promise<void> {
+    const counters = [{ id: idOf(key) }]
+    await this.local.reset(counters)
+    await this.store().reset(counters)
+  }
+
   private async countAlone(request: HitRequest, policy: HitOptions['onUnavailable']): Promise<HitResult> {
     if (policy === 'allow')
       return { hits: Math.max(0, request.by), resetMs: request.windowMs, blockedMs: 0, source: 'unavailable' }
     if (policy === 'deny') {
       return { hits: (request.limit ?? 0) + 1, resetMs: SOON_MS, blockedMs: SOON_MS, source: 'unavailable' }
     }
-    const share = request.limit && Math.max(1, Math.floor(request.limit / this.instances()))
+    const { limit } = request
+    const instances = this.instances()
+    const share = limit && Math.max(1, Math.floor(limit / instances))
     const reply = await this.local.hit({ ...request, limit: share })
-    return { ...reply, hits: reply.hits * this.instances(), source: 'local' }
+    const hits = reply.hits * instances
+    // A limit smaller than the number of processes is no reason to refuse all: what is within the share is within the limit.
+    const isWithin = limit !== undefined && share !== undefined && reply.hits <= share
+    return { ...reply, hits: isWithin ? Math.min(hits, limit) : hits, source: 'local' }
   }
+}
+
+function idOf(key: string): string {
+  if (typeof key !== 'string' || key === '') throw new ConfigurationError('key', 'must be a text')
+  return `{h:${key.length <= 256 ? escaped(key) : hashed(key)}}`
 }
 
 const SOON_MS = 1_000

@@ -15,8 +15,8 @@ export interface RateLimitStore {
   peek(demand: Demand): Promise<readonly CounterReply[]>
   /** Gives back what was taken, never more than is used; all processes are told. @throws RateLimitUnavailableError */
   refund(demand: Demand): Promise<void>
-  /** Counters as if never used; all processes are told. @throws RateLimitUnavailableError */
-  reset(counters: readonly Counter[]): Promise<void>
+  /** Counters, those that `hit` counts too, as if never used; all processes are told. @throws RateLimitUnavailableError */
+  reset(counters: readonly Pick<Counter, 'id'>[]): Promise<void>
   /** Counts on, whatever the limit is, and says where the count stands. @throws RateLimitUnavailableError */
   hit(request: HitRequest): Promise<HitReply>
   /**

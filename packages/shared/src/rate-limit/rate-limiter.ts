@@ -143,6 +143,11 @@ export class RateLimiterService {
     return this.hits.hit(key, options)
   }
 
+  /** A key of {@link hit} as if it had never been hit. @throws RateLimitUnavailableError; ConfigurationError */
+  resetHits(key: string): Promise<void> {
+    return this.hits.reset(key)
+  }
+
   /** The plan of a tenant is another now: every process asks for it anew. @throws RateLimitUnavailableError the others were not told */
   async planChanged(tenant: string): Promise<void> {
     this.plans?.forget(tenant)

@@ -82,7 +82,7 @@ export class RedisRateLimitStore implements RateLimitStore {
     await this.run(SCRIPTS.rateLimitRefund, this.keysOf(demand), [limitNews, limits.length, ...args])
   }
 
-  async reset(counters: readonly Counter[]): Promise<void> {
+  async reset(counters: readonly Pick<Counter, 'id'>[]): Promise<void> {
     const { limitNews, limits } = this.keyspace
     await this.run(SCRIPTS.rateLimitReset, this.keysOf(counters), [limitNews, limits.length])
   }
@@ -129,7 +129,7 @@ export class RedisRateLimitStore implements RateLimitStore {
     this.patience.close()
   }
 
-  private keysOf(counters: readonly Counter[]): string[] {
+  private keysOf(counters: readonly Pick<Counter, 'id'>[]): string[] {
     return counters.map(({ id }) => this.keyspace.limits + id)
   }
 
