@@ -68,7 +68,7 @@ describe.each(ALGORITHMS)('a %s', (algorithm) => {
           else expect(counter[does](cost, most), `step ${i}: ${does} ${cost} to ${most}`).toEqual(replies[i])
         })
       }),
-      { numRuns: 1_500 },
+      { numRuns: 600 },
     )
   })
 
@@ -101,7 +101,7 @@ describe.each(ALGORITHMS)('a %s', (algorithm) => {
           if (algorithm !== 'token-bucket') expect(counter.state.used).toBeLessThanOrEqual(100_000_000)
         }
       }),
-      { numRuns: 1_500 },
+      { numRuns: 600 },
     )
   })
 
@@ -193,8 +193,8 @@ describe('a token bucket', () => {
   it('says 285 years where it would be longer, in numbers that a double holds', () => {
     const counter = kept({ limit: 1, window: '366d', burst: 100_000_000 })
     const { granted, resetUs } = counter.take(100_000_000)
-    expect([granted, resetUs]).toEqual([100_000_000, Number.MAX_SAFE_INTEGER])
-    expect(counter.take(100_000_000).retryUs).toBe(Number.MAX_SAFE_INTEGER)
+    expect([granted, resetUs]).toEqual([100_000_000, 9e15])
+    expect(counter.take(100_000_000).retryUs).toBe(9e15)
   })
 })
 

@@ -148,7 +148,7 @@ export class Moment {
 }
 
 /** 285 years. With a limit of 1 and a burst of millions it may be longer, and more than a double or a Redis expiry can hold. */
-const LONGEST_US = Number.MAX_SAFE_INTEGER
+const LONGEST_US = 9_000_000_000_000_000
 
 /** Ticks of the window of number `at` that are left; all of it for a clock that went back before it. */
 function left(window: number, at: number, now: number): number {

@@ -478,7 +478,7 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: 'd0c0758399ea66bd8a46cacfdf9bb06a63d7f552',
+    sha: 'ee491395992674887b603aa5f99b0c21853a30d5',
     lua: `local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
@@ -549,7 +549,7 @@ local function ends(kind, limit, window, used, at, before, now)
   return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
 end
 local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9007199254740991) - math.fmod(micros, tick)
+  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
 end
 local function keep(key, used, at, before, reset)
   redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
@@ -599,7 +599,7 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '55fb84aee7cddafbe19bc4c7953b0b329938478c',
+    sha: '7fbcf54024fe1441f7e9f776c0baf7141c3e31bf',
     lua: `local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
@@ -670,7 +670,7 @@ local function ends(kind, limit, window, used, at, before, now)
   return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
 end
 local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9007199254740991) - math.fmod(micros, tick)
+  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
 end
 local function keep(key, used, at, before, reset)
   redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)

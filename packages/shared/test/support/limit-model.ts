@@ -55,7 +55,7 @@ export class LimitModel {
   private us(nowUs: number, ticks: bigint): number {
     if (ticks === 0n) return 0
     const tick = BigInt(this.spec.tickUs)
-    return Number(min(ticks * tick, BigInt(Number.MAX_SAFE_INTEGER)) - (BigInt(nowUs) % tick))
+    return Number(min(ticks * tick, 9_000_000_000_000_000n) - (BigInt(nowUs) % tick))
   }
 }
 

@@ -36,7 +36,7 @@ export class MemoryRateLimitStore implements RateLimitStore {
     this.space.tellOf(demand)
   }
 
-  async reset(counters: readonly Counter[]): Promise<void> {
+  async reset(counters: readonly Pick<Counter, 'id'>[]): Promise<void> {
     for (const { id } of counters) this.space.forget(id)
     this.space.tellOf(counters)
   }
@@ -139,10 +139,11 @@ class MemoryLimitSpace {
   enter({ id, token }: Place, limit: number, ttlMs: number): boolean {
     const now = this.clock.mono()
     const taken = this.places.get(id) ?? new Map<string, number>()
+    let others = 0
+    for (const [other, until] of taken) if (until > now && other !== token) others++
+    if (others >= limit) return false
     for (const [other, until] of taken) if (until <= now) taken.delete(other)
-    const until = taken.get(token)
-    if (taken.size - (until === undefined ? 0 : 1) >= limit) return false
-    this.places.set(id, taken.set(token, Math.max(now + ttlMs, until ?? 0)))
+    this.places.set(id, taken.set(token, Math.max(now + ttlMs, taken.get(token) ?? 0)))
     return true
   }
 
@@ -163,7 +164,7 @@ class MemoryLimitSpace {
     return () => void this.listeners.delete(listener)
   }
 
-  tellOf(counters: readonly Counter[]): void {
+  tellOf(counters: readonly Pick<Counter, 'id'>[]): void {
     for (const { id } of counters) this.tell({ type: 'counter', id })
   }
 

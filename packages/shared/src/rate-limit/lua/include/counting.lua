@@ -83,7 +83,7 @@ end
 
 -- From now until so many ticks after the tick of now began, in microseconds.
 local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9007199254740991) - math.fmod(micros, tick)
+  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
 end
 
 -- Kept for a second longer than it means anything, for Redis' clock of expiry is not this one.
