@@ -4,6 +4,8 @@ import { RedisPushes } from '../../packages/shared/dist/cache/stores/redis-pushe
 import { LockEngine } from '../../packages/shared/dist/lock/lock-engine.js'
 import { RedisLockService } from '../../packages/shared/dist/lock/lock.js'
 import { RedisLockStore } from '../../packages/shared/dist/lock/stores/redis.js'
+import { RateLimiterService } from '../../packages/shared/dist/rate-limit/rate-limiter.js'
+import { RedisRateLimitStore } from '../../packages/shared/dist/rate-limit/stores/redis.js'
 import { RedisConnection } from '../../packages/shared/dist/redis/connection.js'
 import { Keyspace } from '../../packages/shared/dist/redis/keyspace.js'
 
@@ -46,4 +48,22 @@ export async function openLocksOn(where, keyPrefix) {
     await connection.close()
   }
   return { locks: new RedisLockService(engine), close }
+}
+
+/** The limiter as the Nest module puts it together, deny cache included. @param options of the limiter */
+export async function openLimiterOn(where, keyPrefix, options = {}) {
+  const connection = new RedisConnection({ ...where, commandTimeout: '10s' })
+  await connection.ready()
+  const store = new RedisRateLimitStore(connection, connection.door, new Keyspace(keyPrefix), {
+    // So long that a busy machine does not make it decide alone, which is faster.
+    timeoutMs: 5_000,
+    warn: console.warn,
+  })
+  const limiter = new RateLimiterService(() => store, { instances: 1, ...options })
+  const close = async () => {
+    await limiter.close()
+    store.close()
+    await connection.close()
+  }
+  return { limiter, close }
 }

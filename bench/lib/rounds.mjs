@@ -3,7 +3,8 @@
  * of the ratios the median is told, with the lowest and the highest.
  *
  * @param contenders `{ name, run }`: `run(count)` does that many operations
- * @returns a row a contender: `{ name, perSecond, ratio, low, high }`; the ratio is the first contender's throughput over this one's
+ * @returns a row a contender: `{ name, perSecond, ratio, low, high, rates }`; the ratio is the first contender's throughput over this one's;
+ * `rates` are the throughputs, one a round
  */
 export async function interleave(contenders, { rounds, operations, warmUp = operations }) {
   for (const { run } of contenders) await run(warmUp)
@@ -27,6 +28,7 @@ export async function interleave(contenders, { rounds, operations, warmUp = oper
       ratio: median(ratios),
       low: Math.min(...ratios),
       high: Math.max(...ratios),
+      rates: rates[i],
     }
   })
 }
@@ -40,6 +42,11 @@ export function withCallers(callers, operation) {
     }
     await Promise.all(Array.from({ length: callers }, caller))
   }
+}
+
+/** Of two rows: how many times the throughput of the other, median of the rounds. */
+export function timesOf(row, other) {
+  return median(row.rates.map((rate, round) => rate / other.rates[round]))
 }
 
 export function median(values) {
