@@ -11,11 +11,19 @@ import { Tenancy } from '../cache/tenancy.js'
 import type { Clock } from '../kernel/clock.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
-import { MemoryLockStore } from '../lock/stores/memory.js'
+import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
 import { RedisConnection } from '../redis/connection.js'
+import { Home, type Lodging, type LodgingPlace } from './capability-home.js'
 import { Injections } from './injections.js'
+import { LimitRuntime } from './limit-runtime.js'
 import { LockRuntime } from './lock-runtime.js'
-import { type RedisCacheModuleOptions, type ResolvedModuleOptions, resolveModuleOptions } from './module-options.js'
+import {
+  CAPABILITIES,
+  type Capability,
+  type RedisCacheModuleOptions,
+  type ResolvedModuleOptions,
+  resolveModuleOptions,
+} from './module-options.js'
 import { OnDemandRedis } from './on-demand-redis.js'
 
 /** What a runtime takes from its surroundings. The testing module gives its own. */
@@ -31,7 +39,7 @@ export interface RuntimeSurroundings {
 }
 
 /**
- * The life of one `forRoot`: its connection, its cache and its locks, from boot to shutdown.
+ * The life of one `forRoot`: its connection, its cache, its locks and its rate limits, from boot to shutdown.
  *
  * It opens nothing until Nest has resolved the whole graph; then it looks whether anything injects one of its services, and connects before
  * the other modules' `onModuleInit` run. What is only fetched later, by `ModuleRef.get`, connects at its first command. It closes in Nest's
@@ -42,6 +50,11 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   /** For the decorators. The cache has one of its own, of the same options. */
   readonly tenancy: Tenancy
   readonly locks: LockRuntime
+  readonly limits: LimitRuntime
+  /** For the guard of the rate limits. */
+  readonly guardSettings: RateLimitGuardSettings
+  /** Where the locks and limits are that live on this connection. */
+  readonly home: Home
   private readonly redis: OnDemandRedis | undefined
   private readonly required: boolean
   private readonly logger: Logger
@@ -68,7 +81,19 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.required = this.options.required
     this.presets = this.options.presets
     this.tenancy = this.options.tenancy
-    this.locks = this.locksOf(this.redis)
+    const warn = (message: string): void => this.logger.warn(message)
+    this.home = new Home(
+      this.redis,
+      () => this.hub,
+      keyspace.prefix,
+      () => this.wantedHere(),
+      warn,
+    )
+    const { tenancy } = this
+    const checkKey = (key: string): void => tenancy.assertHeld(key, 'key')
+    this.locks = new LockRuntime(this.placeOf('lock'), this.options.lock, { ...surroundings, checkKey })
+    this.limits = new LimitRuntime(this.placeOf('rateLimit'), this.options.rateLimit, { ...surroundings, warn })
+    this.guardSettings = new RateLimitGuardSettings(this.options.rateLimit, () => tenancy.current())
   }
 
   /** The cache; made when Nest asks for it, which it does not when a test has put something in its place. Makes no connection. */
@@ -95,17 +120,17 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     const injections = new Injections(this.modules)
     injections.adoptInstances()
     if (this.redis === undefined) this.warnOfMemory()
-    const own = this.tokensOf(CacheRuntime, CachePresets, Tenancy, RedisConnection, RedisCacheService, CacheService)
+    const { own } = this
     const wantsCache = this.made !== undefined && injections.wants(this.tokensOf(RedisCacheService, CacheService), own)
     const wantsConnection = injections.wants(this.tokensOf(RedisConnection), own)
-    const wantsLocks = injections.wants(this.locks.tokens, own)
+    const lodgings = this.lodgings.filter(({ wanted }) => wanted)
     // A test that has replaced the services wants no Redis, required or not.
-    const wantsAny = this.made !== undefined || wantsConnection || (wantsLocks && this.options.use.lock === undefined)
+    const wantsAny = this.made !== undefined || wantsConnection || lodgings.some(({ home }) => home === this.home)
     try {
       await this.made?.prepare()
       if (wantsCache) await this.redis?.start()
       else if (wantsConnection) await this.redis?.connect()
-      if (wantsLocks) await this.locks.start()
+      for (const lodging of lodgings) await lodging.start()
       if (this.required && wantsAny) await this.redis?.connection.ready()
     } catch (error) {
       // The boot fails: nothing of it may keep the process alive.
@@ -118,11 +143,32 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     await this.close()
   }
 
-  /** The cache first: loads that are under way may hold locks. */
+  /** The cache first: loads that are under way may hold locks. The connection after all that lives on it, whosever it is. */
   private async close(): Promise<void> {
     await this.made?.close()
-    await this.locks.close()
+    const ending = new Set([...this.lodgings, ...this.lodgers])
+    for (const capability of CAPABILITIES) {
+      await Promise.all([...ending].map(async (each) => each.capability === capability && each.end()))
+    }
     await this.redis?.close()
+  }
+
+  /** Of this connection, wherever they live. */
+  private get lodgings(): readonly Lodging[] {
+    return [this.limits, this.locks]
+  }
+
+  /** What lives here, of all connections of the application. */
+  private get lodgers(): readonly Lodging[] {
+    const providers = [...this.modules.values()].flatMap((module) => [...module.providers.values()])
+    const runtimes = new Set(providers.map(({ instance }): unknown => instance))
+    return [...runtimes]
+      .flatMap((each) => (each instanceof CacheRuntime ? each.lodgings : []))
+      .filter(({ home }) => home === this.home)
+  }
+
+  private wantedHere(): readonly Capability[] {
+    return this.lodgers.filter(({ wanted }) => wanted).map(({ capability }) => capability)
   }
 
   private memoryStore(): CacheStore {
@@ -136,21 +182,26 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     return this.memory
   }
 
-  private locksOf(redis: OnDemandRedis | undefined): LockRuntime {
-    const { name, logger, surroundings } = this
-    const { keyspace, lock, use, tenancy } = this.options
-    const livesOn = use.lock === name ? undefined : use.lock
+  /** @throws ConfigurationError `use` names a connection that there is not */
+  private placeOf(capability: Capability): LodgingPlace {
+    const { name } = this
+    const { [capability]: named } = this.options.use
+    const livesOn = named === name ? undefined : named
     if (livesOn !== undefined && this.modulesOf(livesOn).length === 0) {
       const mend = `no RedisCacheModule.forRoot of this application is named '${livesOn}'; import one beside this`
-      throw new ConfigurationError('use.lock', mend)
+      throw new ConfigurationError(`use.${capability}`, mend)
     }
-    return new LockRuntime({
-      ...{ name, livesOn, redis, options: lock },
-      surroundings: { ...surroundings, checkKey: (key) => tenancy.assertHeld(key, 'key') },
-      makeStore: () => redis?.locks ?? new MemoryLockStore(this.hub, keyspace.prefix),
-      other: (other) => this.runtimeOf(other)?.locks,
-      warn: (message) => logger.warn(message),
-    })
+    return {
+      ...{ name, livesOn },
+      homeOf: (other) => (other === undefined ? this : this.runtimeOf(other))?.home,
+      isWanted: (tokens) => new Injections(this.modules).wants(tokens, this.own),
+    }
+  }
+
+  /** What of this connection's injects something for no reason of its own. */
+  private get own(): Set<ReturnType<typeof getVextrusToken>> {
+    const made = [CacheRuntime, CachePresets, Tenancy, RateLimitGuardSettings, RedisConnection] as const
+    return this.tokensOf(...made, RedisCacheService, CacheService)
   }
 
   private warnOfMemory(): void {

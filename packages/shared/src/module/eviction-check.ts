@@ -2,35 +2,58 @@ import type { RedisConnection } from '../redis/connection.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import { command } from '../redis/script.js'
 import type { Shard } from '../redis/topology.js'
+import { CAPABILITIES, type Capability } from './module-options.js'
+
+/** What is lost where memory is short, and what a connection for it alone might be called. */
+const LOSSES: Readonly<Record<Capability, { readonly data: string; readonly loss: string; readonly home: string }>> = {
+  lock: { data: 'locks', loss: 'evicts locks that are held', home: 'locks' },
+  rateLimit: {
+    data: 'rate limits',
+    loss: 'forgets counters, and lets through more than the limit',
+    home: 'limits',
+  },
+}
 
 /**
- * Says once when a master of `connection` may throw away locks that are held: where memory is short, one whose `maxmemory-policy` is not
- * `noeviction` evicts keys, and somebody else gets the lock. The `volatile-*` policies as well: every lock has a time to live, and a short one.
- * A server that is away is asked when it is back.
+ * Says once when a master of `connection` may throw away what must not be lost: where memory is short, one whose `maxmemory-policy` is not
+ * `noeviction` evicts keys; then somebody else gets a lock that is held, and a limit begins anew. The `volatile-*` policies as well: every lock
+ * and every counter has a time to live, and most a short one. A server that is away is asked when it is back.
  *
  * Resolves when the servers that can be reached have answered.
+ *
+ * @param wanted what lives there and is used; asked for when the servers have answered
  */
-export async function warnOfEviction(connection: RedisConnection, warn: (message: string) => void): Promise<void> {
+export async function warnOfEviction(
+  connection: RedisConnection,
+  wanted: () => readonly Capability[],
+  warn: (message: string) => void,
+): Promise<void> {
   if (connection.status !== 'ready') {
     const stop = connection.onSession((session) => {
       if (session === undefined) return
       stop()
-      void look(connection, warn)
+      void look(connection, wanted, warn)
     })
     return
   }
-  await look(connection, warn)
+  await look(connection, wanted, warn)
 }
 
-async function look(connection: RedisConnection, warn: (message: string) => void): Promise<void> {
+async function look(...[connection, wanted, warn]: Parameters<typeof warnOfEviction>): Promise<void> {
   const masters = await Promise.all(
     connection.shards().map(async (shard) => ({ id: shard.id, policy: await policyOf(shard) })),
   )
   const evicting = masters.find(({ policy = 'noeviction' }) => policy !== 'noeviction')
-  if (evicting === undefined) return
+  const there = new Set(wanted())
+  const found = CAPABILITIES.filter((capability) => there.has(capability))
+  if (evicting === undefined || found.length === 0) return
+  const losses = found.map((capability) => LOSSES[capability])
+  const name = losses.length === 1 ? losses[0]!.home : 'kept'
+  const use = found.map((capability) => `${capability}: '${name}'`).join(', ')
   warn(
-    `locks live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, it evicts locks that are held. ` +
-      "Keep them on a server that evicts nothing: give it a forRoot of its own, and its name in `use`, as in use: { lock: 'locks' }",
+    `${losses.map(({ data }) => data).join(' and ')} live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, ` +
+      `it ${losses.map(({ loss }) => loss).join('; it ')}. Keep them on a server that evicts nothing: give it a forRoot of its own, ` +
+      `and its name in \`use\`, as in use: { ${use} }`,
   )
 }
 

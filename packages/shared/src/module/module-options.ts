@@ -8,6 +8,7 @@ import { ValueCodec } from '../kernel/codec/value-codec.js'
 import type { Ttl } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { type LockOptions, resolveLockOptions } from '../lock/options.js'
+import { checkRateLimitOptions, type RateLimitOptions } from '../rate-limit/nest/rate-limit-options.js'
 import { Keyspace } from '../redis/keyspace.js'
 import { type RedisConnectionOptions, resolveOptions } from '../redis/options.js'
 
@@ -33,6 +34,8 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
   readonly presets?: Partial<Record<CachePattern, Ttl | undefined>> | undefined
   /** Defaults of locks. */
   readonly lock?: LockOptions | undefined
+  /** Rate limits, and their guard. */
+  readonly rateLimit?: RateLimitOptions | undefined
   /** Other connections, by the `name` of their `forRoot`, on which a capability lives. @default all live on this one */
   readonly use?: UseOptions | undefined
 }
@@ -41,7 +44,14 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
 export interface UseOptions {
   /** For locks: a server that evicts nothing. Keys then begin with that connection's `keyPrefix`. */
   readonly lock?: string | undefined
+  /** For rate limits: a server that evicts nothing. Their keys, too, then begin with that connection's `keyPrefix`. */
+  readonly rateLimit?: string | undefined
 }
+
+/** What may live on another connection, in the order in which it ends. */
+export const CAPABILITIES = ['rateLimit', 'lock'] as const satisfies (keyof UseOptions)[]
+/** One of {@link CAPABILITIES}. */
+export type Capability = (typeof CAPABILITIES)[number]
 
 /** The options, read and checked. */
 export interface ResolvedModuleOptions {
@@ -57,6 +67,7 @@ export interface ResolvedModuleOptions {
   readonly tenancy: Tenancy
   readonly presets: CachePresets
   readonly lock: LockOptions | undefined
+  readonly rateLimit: RateLimitOptions
   readonly use: UseOptions
 }
 
@@ -79,6 +90,7 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     onFailover = 'flush',
     presets,
     lock,
+    rateLimit = {},
     use = {},
   } = options
   if (driver !== 'redis' && driver !== 'memory') throw new ConfigurationError('driver', "must be 'redis' or 'memory'")
@@ -94,6 +106,7 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
   if (driver === 'memory') refuseServer(options)
   checkUse(use)
   resolveLockOptions(lock)
+  checkRateLimitOptions(rateLimit)
 
   const cache = pick(options, CACHE_OPTIONS)
   const connection = driver === 'redis' ? pick(options, CONNECTION_OPTIONS) : undefined
@@ -112,6 +125,7 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     tenancy: new Tenancy(cache.tenancy),
     presets: new CachePresets(presets, maxTtlMs),
     lock,
+    rateLimit,
     use,
   }
 }
@@ -151,7 +165,7 @@ const CACHE_OPTIONS = [
 ] as const satisfies (keyof CacheOptions)[]
 
 const KNOWN: ReadonlySet<string> = new Set([
-  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets', 'lock', 'use'],
+  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets', 'lock', 'rateLimit', 'use'],
   ...CONNECTION_OPTIONS,
   ...CACHE_OPTIONS,
 ])
@@ -170,7 +184,9 @@ function checkUse(use: UseOptions): void {
     throw new ConfigurationError('use', "must be an object of names of connections, such as { lock: 'locks' }")
   }
   for (const [capability, name] of Object.entries(use)) {
-    if (capability !== 'lock') throw new ConfigurationError(`use.${capability}`, 'no such capability; there is lock')
+    if (!(CAPABILITIES as readonly string[]).includes(capability)) {
+      throw new ConfigurationError(`use.${capability}`, `no such capability; there are ${CAPABILITIES.join(', ')}`)
+    }
     if (name !== undefined && (typeof name !== 'string' || name === '')) {
       throw new ConfigurationError(`use.${capability}`, 'must be the `name` of a RedisCacheModule.forRoot')
     }

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
 import type { RandomSource } from '../kernel/random.js'
 import { RedisLockStore } from '../lock/stores/redis.js'
+import { RedisRateLimitStore } from '../rate-limit/stores/redis.js'
 import { RedisConnection, type RedisLogger } from '../redis/connection.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import type { Keyspace } from '../redis/keyspace.js'
@@ -44,6 +45,7 @@ export class OnDemandRedis {
   private readonly pushes: RedisPushes
   private readonly clock: Clock
   private lockStore: RedisLockStore | undefined
+  private readonly limitStores = new Map<number, RedisRateLimitStore>()
   private attempt: Promise<void> | undefined
   private closed = false
 
@@ -69,11 +71,31 @@ export class OnDemandRedis {
       const { connection, keyspace, surroundings } = this
       const { clock, random, logger } = surroundings
       const warn = (message: string): void => logger.warn(message)
-      const topology = new WaitingTopology(connection, () => this.connect())
       const options = { deadlineMs: connection.commandTimeoutMs, warn, clock, random }
-      this.lockStore = new RedisLockStore(topology, connection.door, keyspace, options)
+      this.lockStore = new RedisLockStore(this.dataTopology(), connection.door, keyspace, options)
     }
     return this.lockStore
+  }
+
+  /**
+   * The storage of rate limits here, one for each `timeoutMs`: those who live here decide for themselves how long they wait. Connects as
+   * {@link locks} does.
+   */
+  limits(timeoutMs: number): RedisRateLimitStore {
+    let store = this.limitStores.get(timeoutMs)
+    if (store === undefined) {
+      const { connection, keyspace, surroundings } = this
+      const { clock, random, logger } = surroundings
+      const warn = (message: string): void => logger.warn(message)
+      store = new RedisRateLimitStore(this.dataTopology(), connection.door, keyspace, {
+        timeoutMs,
+        warn,
+        clock,
+        random,
+      })
+      this.limitStores.set(timeoutMs, store)
+    }
+    return store
   }
 
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
@@ -98,7 +120,12 @@ export class OnDemandRedis {
     this.closed = true
     this.pushes.close()
     this.lockStore?.close()
+    for (const store of this.limitStores.values()) store.close()
     await this.connection.close()
+  }
+
+  private dataTopology(): Topology {
+    return new WaitingTopology(this.connection, () => this.connect())
   }
 
   private async open(): Promise<void> {

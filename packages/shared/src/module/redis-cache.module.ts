@@ -14,6 +14,8 @@ import { CacheService } from '../cache/nest/cache.service.js'
 import { DEFAULT_CONNECTION, getVextrusToken } from '../nest/tokens.js'
 import { Tenancy } from '../cache/tenancy.js'
 import { ConfigurationError } from '../kernel/errors.js'
+import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
+import { RateLimiterService } from '../rate-limit/rate-limiter.js'
 import { RedisConnection } from '../redis/connection.js'
 import { CacheRuntime, type RuntimeSurroundings } from './cache-runtime.js'
 import { LOCK_SERVICES } from './lock-runtime.js'
@@ -49,8 +51,8 @@ export interface RedisCacheModuleAsyncOptions extends RedisCacheModuleExtras {
 /**
  * The toolkit in a Nest application.
  *
- * Provides `RedisCacheService`, `CacheService`, `RedisLockService`, `RedisSemaphore`, `RedisReadWriteLock` and `RedisConnection` (null with
- * `driver: 'memory'`) under their classes, and those of a named connection under `getVextrusToken(Class, name)`.
+ * Provides `RedisCacheService`, `CacheService`, `RedisLockService`, `RedisSemaphore`, `RedisReadWriteLock`, `RateLimiterService` and
+ * `RedisConnection` (null with `driver: 'memory'`) under their classes, and those of a named connection under `getVextrusToken(Class, name)`.
  *
  * @example
  * ```ts
@@ -152,5 +154,15 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
       useFactory: ({ locks }: CacheRuntime) => locks.service<object>(service),
       inject: [runtime],
     })),
+    {
+      provide: getVextrusToken(RateLimiterService, name),
+      useFactory: ({ limits }: CacheRuntime) => limits.service,
+      inject: [runtime],
+    },
+    {
+      provide: getVextrusToken(RateLimitGuardSettings, name),
+      useFactory: ({ guardSettings }: CacheRuntime) => guardSettings,
+      inject: [runtime],
+    },
   ]
 }

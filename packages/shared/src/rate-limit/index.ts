@@ -3,6 +3,7 @@ export { RateLimiterService } from './rate-limiter.js'
 export type { RateLimiterSurroundings } from './rate-limiter.js'
 export type { ConcurrencyPlace } from './concurrency.js'
 export type { PlannedRule, RateLimiterOptions, RateLimitPlan } from './options.js'
+export type { RateLimitOptions } from './nest/rate-limit-options.js'
 export type {
   ConcurrencyOptions,
   HitOptions,
