@@ -42,6 +42,8 @@ export interface LineEnvironment {
  * Only the first of them is known to the store: it asks, and while it is not its turn the process has one place in the store's line, which a
  * heartbeat keeps. Whoever gives the lock back while others of its process wait hands it to the next of them, with a new fence, in the one step
  * that gives it back – some times; then a process that waits has its turn.
+ *
+ * One file, though a long one: asking, resting, leaving and handing on change the same few fields, and each is right only beside the others.
  */
 export class LockLine {
   private readonly callers: Caller[] = []
