@@ -20,7 +20,7 @@ describe('the options of the module', () => {
       ...{ sentinels: undefined, cluster: undefined, onFailover: undefined, grace: undefined, earlyRefresh: undefined },
       ...{ loadConcurrency: undefined, serializer: undefined, compression: undefined, maxValueBytes: undefined },
       ...{ encryption: undefined, tenancy: undefined, sensitive: undefined, loadTimeout: undefined },
-      ...{ lock: undefined, use: undefined },
+      ...{ lock: undefined, rateLimit: undefined, use: undefined },
       ...{ defaultTtl: undefined, maxTtl: undefined, jitter: undefined, cacheNull: undefined, logMisses: undefined },
     }
     for (const options of [{}, unset]) {
@@ -75,6 +75,18 @@ describe('the options of the module', () => {
     expect(() => resolveModuleOptions({ lock: { wait: -1 } })).toThrow(/lock\.wait/)
   })
 
+  it('go on to the rate limits and their guard', () => {
+    const rateLimit = {
+      ...{ timeout: '50ms', instances: 4, denyCache: { maxEntries: 100 }, plan: () => undefined, planTtl: '5m' },
+      ...{ rules: [{ limit: 100, window: '1m' }], shadow: true, headers: false, ipv6Prefix: 56 },
+    }
+    const options: RedisCacheModuleOptions = { rateLimit, use: { lock: 'kept', rateLimit: 'kept' } }
+    expect(resolveModuleOptions(options)).toMatchObject(options)
+    expect(resolveModuleOptions({ use: { rateLimit: undefined } })).toMatchObject({ rateLimit: {}, use: {} })
+    expect(() => resolveModuleOptions({ rateLimit: { timeout: 0 } })).toThrow(/rateLimit\.timeout/)
+    expect(() => resolveModuleOptions({ rateLimit: { planTtl: -1 } })).toThrow(/rateLimit\.planTtl/)
+  })
+
   it('leave the connection at its own pace without L1, and where hits are to be strict', () => {
     expect(resolveModuleOptions({ l1: false }).stalenessMs).toBeUndefined()
     expect(resolveModuleOptions({ l1: { staleness: 'strict' } }).stalenessMs).toBe(2_000)
@@ -114,6 +126,18 @@ describe('the options of the module', () => {
     ['lock.timeout', { lock: { timeout: 5 } }],
     ['lock.replicas', { lock: { replicas: -1 } }],
     ['lock.localTurns', { driver: 'memory', lock: { localTurns: 0 } }],
+    ['rateLimit', { rateLimit: false }],
+    ['rateLimit', { rateLimit: null }],
+    ['rateLimit.limit', { rateLimit: { limit: 100 } }],
+    ['rateLimit.instances', { rateLimit: { instances: 0 } }],
+    ['rateLimit.denyCache', { rateLimit: { denyCache: true } }],
+    ['rateLimit.denyCache.maxEntries', { driver: 'memory', rateLimit: { denyCache: { maxEntries: 0.5 } } }],
+    ['rateLimit.plan', { rateLimit: { plan: { free: {} } } }],
+    ['rateLimit.shadow', { rateLimit: { shadow: 'yes' } }],
+    ['rateLimit.ipv6Prefix', { rateLimit: { ipv6Prefix: 0 } }],
+    ['rateLimit.rules[0].limit', { rateLimit: { rules: [{ limit: -1, window: '1m' }] } }],
+    ['use.rateLimit', { use: { rateLimit: '' } }],
+    ['use.session', { use: { session: 'a' } }],
     ['use', { use: 'locks' }],
     ['use', { use: null }],
     ['use.lock', { use: { lock: '' } }],

@@ -18,6 +18,7 @@ import { InvalidKeyError } from '../kernel/errors.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import { CacheUnavailableError } from '../cache/errors.js'
 import { LockTimeoutError, LockUnavailableError } from '../lock/errors.js'
+import { RateLimitUnavailableError } from '../rate-limit/errors.js'
 import { VextrusExceptionFilter } from './vextrus-exception.filter.js'
 
 const ERRORS: Record<string, Error> = {
@@ -25,6 +26,7 @@ const ERRORS: Record<string, Error> = {
   redis: new RedisUnavailableError('redis-7.internal:6379', 'not-connected'),
   held: new LockTimeoutError('order:42', 5_000),
   lock: new LockUnavailableError('redis-7.internal:6379 is away', { key: 'order:42' }),
+  limit: new RateLimitUnavailableError('redis-7.internal:6379 is away (secret)'),
   key: new InvalidKeyError('key is empty (secret)'),
   found: new NotFoundException('no such product'),
 }
@@ -80,6 +82,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     ['redis', 'REDIS_UNAVAILABLE', '5'],
     ['held', 'LOCK_TIMEOUT', '1'],
     ['lock', 'LOCK_UNAVAILABLE', '5'],
+    ['limit', 'RATE_LIMIT_UNAVAILABLE', '5'],
   ])('answers 503 and Retry-After when %s is not available, and logs nothing', async (name, code, retryAfter) => {
     const answer = await failWith(name)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter])
@@ -101,7 +104,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     expect(logged).toEqual([[expect.stringMatching(/INVALID_KEY.*empty/), expect.stringContaining('at ')]])
   })
 
-  it.each(['cache', 'redis', 'held', 'lock', 'key'])('tells nobody what the error %s says', async (name) => {
+  it.each(['cache', 'redis', 'held', 'lock', 'limit', 'key'])('tells nobody what the error %s says', async (name) => {
     const text = await (await failWith(name)).text()
     expect(text).not.toMatch(/secret|internal:|order|empty/)
   })
