@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common'
 import { ModuleRef } from '@nestjs/core'
 import { from, lastValueFrom, type Observable } from 'rxjs'
+import { identityText } from '../../nest/identity-text.js'
 import { findProvider } from '../../nest/module-of-instance.js'
 import { getVextrusToken } from '../../nest/tokens.js'
 import type { RedisCacheService } from '../cache.js'
@@ -16,7 +17,7 @@ import { type ResponsePlan, responsePlanOf } from './cache-response.decorator.js
 import { HttpExchange, type HttpRequest, type HttpResponse, type StoredHeaders } from './http-exchange.js'
 import { ANY_TENANT, cacheOf } from './method-cache.js'
 import { shareableBody } from './response-body.js'
-import { CacheResponseIdentity, identityText } from './response-identity.js'
+import { CacheResponseIdentity } from './response-identity.js'
 import { headerNames, responseKey, type ResponseSubject, tenantSegment } from './response-key.js'
 
 /**

@@ -34,16 +34,16 @@ export function serviceRule({ by, ...rest }: RateLimitRouteRule, name: string | 
   return { ...rest, by: typeof by === 'function' ? (ids) => subjectOf(by, ids) : by, name }
 }
 
-/** What is handled, for the `by` of its rules. @param ids as they are passed to the service */
-export function rememberContext(ids: RateLimitIds, context: ExecutionContext): void {
-  contexts.set(ids, context)
+/** Puts beside the ids what is handled, for the `by` of rules. */
+export function withContext(ids: RateLimitIds, context: ExecutionContext): RateLimitIds {
+  return { ...ids, [CONTEXT]: context } as RateLimitIds
 }
 
-const contexts = new WeakMap<RateLimitIds, ExecutionContext>()
+const CONTEXT = Symbol('vextrus.context')
 
 /** No text that a function answers is that of an address it did not answer. */
 function subjectOf(by: (context: ExecutionContext) => string | undefined, ids: RateLimitIds): string {
-  const context = contexts.get(ids)
+  const { [CONTEXT]: context } = ids as { readonly [CONTEXT]?: ExecutionContext }
   const made: unknown = context && by(context)
   if (typeof made === 'string' && made !== '') return made.startsWith(MARK) ? MARK + made : made
   if (typeof made === 'number' || typeof made === 'bigint') return String(made)
