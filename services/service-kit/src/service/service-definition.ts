@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common'
+import type { DynamicModule, Type } from '@nestjs/common'
 import type { RedisCacheModuleOptions, TenancyOptions } from '@vextrus/shared/cache'
 import type { DatabaseDefinition } from '../database/database-definition.js'
 
@@ -26,7 +26,7 @@ export interface ServiceDefinition {
   readonly database?: DatabaseDefinition
   /** False: bodies are left unread, for a service that hands them on as they come. @default true */
   readonly parsesBodies?: boolean
-  readonly features: readonly Type[]
+  readonly features: readonly (Type | DynamicModule)[]
 }
 
 /** A service that depends on what its environment says, beyond where its servers are. */

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { DEVELOPMENT_KEY, readGatewayConfig } from './config.js'
+
+const KEY = 'a key of our own, of 32 bytes or more'
+const read = (env: Record<string, string>) => readGatewayConfig(env, 3003)
+
+describe('the environment', () => {
+  it('may be empty: the services of `npm start`, and the key that everybody knows', () => {
+    const config = read({ NODE_ENV: '', TENANT_PLANS: '', JWT_KEY: '' })
+    expect(config).toEqual({
+      port: 3003,
+      databasePool: 10,
+      services: {
+        'master-data': new URL('http://localhost:3000'),
+        'rules-engine': new URL('http://localhost:3001'),
+        finance: new URL('http://localhost:3002'),
+      },
+      tokens: { key: DEVELOPMENT_KEY, issuer: 'vextrus', audience: 'vextrus-api' },
+      isDemo: true,
+      plans: new Map(),
+      trustedProxies: 0,
+      upstreamPatienceMs: 10_000,
+      maxBodyBytes: 1_048_576,
+    })
+  })
+
+  it('says where the services are, who signs, and what tenants have booked', () => {
+    const config = read({
+      FINANCE_URL: 'https://finance.internal:8443/base/',
+      JWT_KEY: KEY,
+      JWT_ISSUER: 'auth',
+      JWT_AUDIENCE: 'erp',
+      TENANT_PLANS: 'a=standard, b=enterprise',
+      TRUSTED_PROXIES: '1',
+    })
+    expect(config).toMatchObject({
+      tokens: { key: KEY, issuer: 'auth', audience: 'erp' },
+      isDemo: false,
+      trustedProxies: 1,
+    })
+    expect(config.services.finance.href).toBe('https://finance.internal:8443/base/')
+    expect([...config.plans]).toEqual([
+      ['a', 'standard'],
+      ['b', 'enterprise'],
+    ])
+  })
+
+  it('of production has a key of its own', () => {
+    expect(() => read({ NODE_ENV: 'production' })).toThrowError(/^JWT_KEY: /)
+    expect(() => read({ NODE_ENV: 'production', JWT_KEY: DEVELOPMENT_KEY })).toThrowError(/^JWT_KEY: /)
+    expect(read({ NODE_ENV: 'production', JWT_KEY: KEY })).toMatchObject({ isDemo: false })
+  })
+
+  it.each<[string, string]>([
+    ['JWT_KEY', 'too short a secret'],
+    ['FINANCE_URL', 'finance:secret'],
+    ['FINANCE_URL', 'file:///secret'],
+    ['FINANCE_URL', 'http://secret:password@finance'],
+    ['FINANCE_URL', 'http://finance/?secret=1'],
+    ['TENANT_PLANS', 'secret=golden'],
+    ['TENANT_PLANS', 'secret'],
+    ['TENANT_PLANS', 'secret=constructor'],
+    ['TRUSTED_PROXIES', '-1'],
+    ['MAX_BODY_BYTES', '0'],
+    ['UPSTREAM_PATIENCE_MS', '1.5'],
+  ])('with a %s that can’t be used is refused by that name, and without the value', (name, value) => {
+    expect(() => read({ [name]: value })).toThrowError(new RegExp(`^${name}: (?!.*secret)`))
+  })
+})

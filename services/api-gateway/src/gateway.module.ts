@@ -1,0 +1,59 @@
+import {
+  type DynamicModule,
+  Inject,
+  type MiddlewareConsumer,
+  Module,
+  type NestModule,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
+import { AuthenticationMiddleware } from './auth/authentication.middleware.js'
+import { DemoTokenController } from './auth/demo-token.controller.js'
+import { Tokens } from './auth/tokens.js'
+import { GATEWAY_CONFIG, type GatewayConfig } from './config.js'
+import { RequestContextMiddleware } from './http/request-context.middleware.js'
+import { TenantPlans } from './limits/tenant-plans.js'
+import { ProxyController } from './proxy/proxy.controller.js'
+import { Services } from './proxy/services.js'
+import { CatalogueController, LookupsController } from './routes/master-data.controller.js'
+import { MeController } from './routes/me.controller.js'
+import { ServiceReads } from './routes/service-reads.js'
+import { ServiceWrites } from './routes/service-writes.js'
+
+/** What the gateway consists of, in the order in which a request meets it: who asks, how often, and then a route. */
+@Module({})
+export class GatewayModule implements NestModule, OnModuleInit {
+  constructor(
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(GATEWAY_CONFIG) private readonly config: GatewayConfig,
+  ) {}
+
+  static with(config: GatewayConfig, plans: TenantPlans): DynamicModule {
+    const controllers: Type[] = [LookupsController, CatalogueController, MeController]
+    if (config.isDemo) controllers.push(DemoTokenController)
+    return {
+      module: GatewayModule,
+      // The last one takes whatever the others leave.
+      controllers: [...controllers, ProxyController],
+      providers: [
+        { provide: GATEWAY_CONFIG, useValue: config },
+        { provide: Tokens, useValue: new Tokens(config.tokens) },
+        { provide: TenantPlans, useValue: plans },
+        Services,
+        ServiceReads,
+        ServiceWrites,
+      ],
+    }
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(RequestContextMiddleware, AuthenticationMiddleware).forRoutes('{*path}')
+  }
+
+  onModuleInit(): void {
+    // Express' own switch: from here on `request.ip` and `request.protocol` are what so many proxies say, counted from the gateway outwards.
+    const express = this.adapterHost.httpAdapter.getInstance<{ set(name: string, value: unknown): void }>()
+    express.set('trust proxy', this.config.trustedProxies)
+  }
+}

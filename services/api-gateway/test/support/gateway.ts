@@ -1,0 +1,79 @@
+import { type RedisConfig, startService } from '@vextrus/service-kit'
+import { Tokens } from '../../src/auth/tokens.js'
+import { DEVELOPMENT_KEY, type GatewayConfig } from '../../src/config.js'
+import { apiGateway } from '../../src/service.js'
+import { TestUpstream } from './test-upstream.js'
+
+export { until } from '../../../service-kit/test/support/test-service.js'
+
+export const TENANT = 'aurora-hardware'
+export const OTHER = 'elbe-elektronik'
+
+const tokenOptions = { key: DEVELOPMENT_KEY, issuer: 'vextrus', audience: 'vextrus-api' }
+const tokens = new Tokens(tokenOptions)
+
+/** The header of a caller. */
+export const bearer = async (id = 'ada', tenantId = TENANT): Promise<Record<string, string>> => ({
+  authorization: `Bearer ${await tokens.issue({ id, tenantId, roles: ['clerk'] }, '1h')}`,
+})
+
+/** What `fetch` takes, with headers that can be added to. */
+export type Init = Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> }
+
+/** A gateway on the memory driver, or on Redis, before one server that stands for all services. */
+export async function startGateway(change: Partial<GatewayConfig> = {}, redis?: RedisConfig) {
+  const upstream = await TestUpstream.start()
+  const config: GatewayConfig = {
+    port: 0,
+    databasePool: 1,
+    services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url },
+    tokens: tokenOptions,
+    isDemo: true,
+    plans: new Map([
+      [TENANT, 'enterprise'],
+      [OTHER, 'enterprise'],
+    ]),
+    trustedProxies: 0,
+    upstreamPatienceMs: 10_000,
+    maxBodyBytes: 65_536,
+    ...(redis && { redis }),
+    ...change,
+  }
+  const service = await startService(apiGateway.definitionOf(config), config)
+  /** As a caller with a token, unless headers say otherwise. */
+  const send = async (path: string, init: Init = {}) => {
+    const response = await fetch(`${service.url}${path}`, {
+      redirect: 'manual',
+      ...init,
+      headers: { ...(await bearer()), ...init.headers },
+    })
+    return answerOf(response)
+  }
+  return {
+    upstream,
+    url: service.url,
+    app: service.app,
+    send,
+    /** Without a token. */
+    sendAnonymously: async (path: string, init: RequestInit = {}) =>
+      answerOf(await fetch(`${service.url}${path}`, { redirect: 'manual', ...init })),
+    async close() {
+      await service.close()
+      await upstream.stop()
+    },
+  }
+}
+
+export type TestGateway = Awaited<ReturnType<typeof startGateway>>
+
+async function answerOf(response: Response) {
+  const text = await response.text()
+  const isJson = /json/.test(response.headers.get('content-type') ?? '')
+  return {
+    status: response.status,
+    headers: response.headers,
+    cache: response.headers.get('x-cache'),
+    text,
+    body: (isJson && text !== '' ? JSON.parse(text) : undefined) as any,
+  }
+}
