@@ -9,7 +9,8 @@ import type { Ask, CounterReply, CounterSpec } from './rate-limit-store.js'
  * a refund, a reset, a larger limit – and after each of them nothing is answered from here that was refused before it:
  * - refunds and resets of all processes are heard, and while they may be missed nothing is remembered or answered;
  * - one that is heard while a question is under way forbids to remember its answer, which may be older;
- * - a refusal is of one limit and burst; a rule that has others does not find it.
+ * - a refusal is of one limit and burst; a rule that has others does not find it. While others count, a bucket may be paid back faster, so a change of
+ *   a plan forgets all that was refused before it: it comes seldom, and whose counters are whose is not kept here.
  *
  * Time counts from when the question was sent, so it is over here before it is over in the store.
  */
@@ -50,11 +51,16 @@ export class DenyCache {
     this.refusals.delete(id)
   }
 
+  /** Any counter may have more than it had. */
+  forgetAll(): void {
+    this.changes++
+    this.refusals.clear()
+  }
+
   /** Changes may be missed from now on, or were. */
   deaf(): void {
     this.heard = false
-    this.changes++
-    this.refusals.clear()
+    this.forgetAll()
   }
 
   /** All changes from now on are heard. */

@@ -49,7 +49,10 @@ export class NewsWatch {
   private readonly listener: NewsListener = {
     news: (news: News) => {
       if (news.type === 'counter') this.denials?.forget(news.id)
-      else this.plans?.forget(news.tenant)
+      else {
+        this.plans?.forget(news.tenant)
+        this.denials?.forgetAll()
+      }
     },
     deaf: () => this.denials?.deaf(),
     heard: () => {

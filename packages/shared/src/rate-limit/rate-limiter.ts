@@ -60,6 +60,7 @@ export class RateLimiterService {
   private readonly warn: (message: string) => void
   private readonly fixedInstances: number | undefined
   private warnedAt = -Infinity
+  private closed = false
 
   /** @param store where the counters are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
   constructor(
@@ -113,15 +114,19 @@ export class RateLimiterService {
    */
   async refund(rules: readonly RateLimitRule[], ids: RateLimitIds, cost = 1): Promise<void> {
     const asks = asksOf(await this.planned(rules, ids), ids, cost)
-    await Promise.all(byHome(asks).map((demand) => this.store().refund(demand)))
-    this.forget(asks)
+    await this.andForget(
+      asks,
+      byHome(asks).map((demand) => this.store().refund(demand)),
+    )
   }
 
   /** As if nothing had been spent. @throws RateLimitUnavailableError; as {@link consume} */
   async reset(rules: readonly RateLimitRule[], ids: RateLimitIds): Promise<void> {
     const asks = asksOf(await this.planned(rules, ids), ids, 1)
-    await Promise.all(byHome(asks).map((counters) => this.store().reset(counters)))
-    this.forget(asks)
+    await this.andForget(
+      asks,
+      byHome(asks).map((counters) => this.store().reset(counters)),
+    )
   }
 
   /**
@@ -151,17 +156,20 @@ export class RateLimiterService {
   /** The plan of a tenant is another now: every process asks for it anew. @throws RateLimitUnavailableError the others were not told */
   async planChanged(tenant: string): Promise<void> {
     this.plans?.forget(tenant)
+    this.denials?.forgetAll()
     await this.store().announce({ type: 'plan', tenant })
   }
 
   /** Gives back what was taken in advance, and stops listening. The store belongs to whoever made it. */
   async close(): Promise<void> {
+    this.closed = true
     this.news.stop()
     this.instances.stop()
     await this.leases.close()
   }
 
   private start(): void {
+    if (this.closed) return
     if (this.fixedInstances === undefined) this.instances.start()
     this.news.start()
   }
@@ -246,8 +254,11 @@ export class RateLimiterService {
     return asks.map(({ id }) => found.get(id)!)
   }
 
-  private forget(asks: readonly RuleAsk[]): void {
+  /** What was given back, or may have been, is not refused from memory: this process waits for no news of its own. */
+  private async andForget(asks: readonly RuleAsk[], changes: readonly Promise<void>[]): Promise<void> {
+    const outcomes = await Promise.allSettled(changes)
     for (const { id } of asks) this.denials?.forget(id)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
   /** Without the store: local rules count here, all of them or none; the others say what they were told to. */
