@@ -20,9 +20,9 @@ export type ThrottlerRecord = Awaited<ReturnType<ThrottlerStorage['increment']>>
  * Storage for `@nestjs/throttler` 6.7, whose guards, decorators and headers stay as they are: limits hold across processes, and an outage of Redis
  * is no error of a request.
  *
- * It answers as the throttler's own storage in memory does, with two differences. Hits of a window are forgotten together, at its end, and not
- * each by itself. And after a block that is shorter than the window a new window begins, whose end `X-RateLimit-Reset` tells; the throttler's own
- * goes on telling the end of the old one, although the hit counts for longer.
+ * It answers as the throttler's own storage in memory does, but for three things. Hits of a window are forgotten together, at its end, and not each
+ * by itself. After a block a new window begins, and `X-RateLimit-Reset` tells its end; the throttler's own may tell that of an older one, although
+ * the hit counts for longer. A limit of 0 refuses all; the throttler's own lets one pass after each block.
  *
  * @example
  * ```ts
