@@ -18,6 +18,7 @@ await main(async () => {
 async function bootApplication() {
   const { Cacheable, RedisCacheModule, RedisCacheService } = await import('@vextrus/shared')
   const { currentLock, Locked } = await import('@vextrus/shared/lock')
+  const { RateLimiterService } = await import('@vextrus/shared/rate-limit')
 
   class Countries {
     loads = 0
@@ -42,6 +43,9 @@ async function bootApplication() {
   assert.deepEqual(await countries.byCode('BD'), { code: 'BD', load: 1 }, 'the second call is answered by the cache')
   assert.deepEqual(await app.get(RedisCacheService).get('country:BD'), { code: 'BD', load: 1 })
   assert.equal(await countries.renumber('BD'), 'BD under lock:country:BD')
+  const once = [{ limit: 1, window: '1h' }]
+  const limited = () => app.get(RateLimiterService).consume(once, { user: 'u1' })
+  assert.deepEqual([(await limited()).allowed, (await limited()).allowed], [true, false])
   await app.close()
 }
 

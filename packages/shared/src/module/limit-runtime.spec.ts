@@ -65,7 +65,9 @@ describe('the rate limits of a module', () => {
 
   it('take their options from `rateLimit`, their service and their guard', async () => {
     const plan = vi.fn().mockResolvedValue({ 'user-3600000': { limit: 3 } })
-    const app = await boot(RedisCacheModule.forRoot({ ...memory, rateLimit: { plan, headers: false, rules: once } }))
+    const app = await boot(
+      RedisCacheModule.forRoot({ ...memory, rateLimit: { plan, headers: false, rules: [{ limit: 1, window: '1h' }] } }),
+    )
     const { rules } = await app.get(RateLimiterService).peek(once, { ...user, tenant: 't1' })
     expect([rules[0]!.limit, plan.mock.calls]).toEqual([3, [['t1']]])
     expect(app.get(RateLimitGuardSettings).options).toMatchObject({ headers: false, rules: [{ limit: 1 }] })

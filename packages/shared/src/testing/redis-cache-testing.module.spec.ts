@@ -15,6 +15,7 @@ import {
 import { getVextrusToken } from '../nest/tokens.js'
 import type { MemoryCacheStore } from '../cache/stores/memory.js'
 import { CacheRuntime } from '../module/cache-runtime.js'
+import { RateLimiterService } from '../rate-limit/index.js'
 import { CacheProbe } from './cache-probe.js'
 import { createCacheMock } from './cache-mock.js'
 import { FakeClock } from './fake-clock.js'
@@ -263,5 +264,32 @@ describe('the locks of the testing module', () => {
     await expect(semaphore.acquire('export', permit)).rejects.toThrow(LockTimeoutError)
     await clock.advance('1m')
     expect(await semaphore.tryAcquire('export', { permits: 1 })).not.toBeNull()
+  })
+})
+
+describe('the rate limits of the testing module', () => {
+  const day = [{ limit: 2, window: '1d', algorithm: 'fixed-window' }] as const
+  const ids = { user: 'u1' }
+
+  it('are the real ones, and live by the clock that is given', async () => {
+    const clock = new FakeClock()
+    const app = await Test.createTestingModule({ imports: [RedisCacheTestingModule.forRoot({ clock })] }).compile()
+    const limiter = app.get(RateLimiterService)
+    const consume = async () => (await limiter.consume(day, ids)).retryAfterMs
+    expect([await consume(), await consume(), await consume()]).toEqual([0, 0, 86_400_000])
+    await clock.advance('23h')
+    expect(await consume()).toBe(3_600_000)
+    await clock.advance('1h')
+    expect(await consume()).toBe(0)
+    await app.close()
+  })
+
+  it('keep applications apart, and take the options of limits', async () => {
+    const forRoot = () => RedisCacheTestingModule.forRoot({ rateLimit: { plan: () => ({ '*': { limit: 1 } }) } })
+    const compile = () => Test.createTestingModule({ imports: [forRoot()] }).compile()
+    const limiters = (await Promise.all([compile(), compile()])).map((app) => app.get(RateLimiterService))
+    const allowed = async (limiter: RateLimiterService) =>
+      (await limiter.consume(day, { ...ids, tenant: 't1' })).allowed
+    for (const limiter of limiters) expect([await allowed(limiter), await allowed(limiter)]).toEqual([true, false])
   })
 })
