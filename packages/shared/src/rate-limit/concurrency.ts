@@ -5,6 +5,7 @@ import { assertKey } from '../kernel/key.js'
 import type { RandomSource } from '../kernel/random.js'
 import { RateLimitUnavailableError } from './errors.js'
 import type { ConcurrencyOptions, RateLimitSource } from './public-types.js'
+import { shareOf } from './local-limits.js'
 import type { RateLimitStore } from './rate-limit-store.js'
 import { escaped, onUnavailableOf, units } from './rules.js'
 
@@ -54,8 +55,7 @@ export class Concurrency {
 
   private enterHere(id: string, limit: number, ttlMs: number): ConcurrencyPlace | null {
     const taken = this.local.get(id) ?? new Set<symbol>()
-    const share = limit === 0 ? 0 : Math.max(1, Math.floor(limit / this.instances()))
-    if (taken.size >= share) return null
+    if (taken.size >= shareOf(limit, this.instances())) return null
     const place = Symbol('place')
     const leave = (): void => {
       timer.cancel()

@@ -5,7 +5,8 @@ import { ConfigurationError } from '../kernel/errors.js'
 import { RateLimitUnavailableError } from './errors.js'
 import type { HitOptions, HitResult } from './public-types.js'
 import type { HitRequest, RateLimitStore } from './rate-limit-store.js'
-import { escaped, hashed, onUnavailableOf, units } from './rules.js'
+import { shareOf } from './local-limits.js'
+import { bounded, escaped, onUnavailableOf, units } from './rules.js'
 import { MemoryRateLimitStore } from './stores/memory.js'
 
 /** Counts for libraries that decide themselves; while the store is away, those of this process times the number of processes. */
@@ -55,7 +56,7 @@ export class Hits {
     }
     const { limit } = request
     const instances = this.instances()
-    const share = limit && Math.max(1, Math.floor(limit / instances))
+    const share = limit === undefined ? undefined : shareOf(limit, instances)
     const reply = await this.local.hit({ ...request, limit: share })
     const hits = reply.hits * instances
     // A limit smaller than the number of processes is no reason to refuse all: what is within the share is within the limit.
@@ -66,7 +67,7 @@ export class Hits {
 
 function idOf(key: string): string {
   if (typeof key !== 'string' || key === '') throw new ConfigurationError('key', 'must be a text')
-  return `{h:${key.length <= 256 ? escaped(key) : hashed(key)}}`
+  return `{h:${escaped(bounded(key))}}`
 }
 
 const SOON_MS = 1_000

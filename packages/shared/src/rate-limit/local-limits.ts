@@ -17,22 +17,22 @@ export class LocalLimits {
   /** @param spend false: only looks */
   judge(demand: Demand, instances: number, spend: boolean): readonly CounterReply[] {
     return this.counters.judge(
-      demand.map((ask) => ({ ...ask, spec: this.shareOf(ask.spec, instances) })),
+      demand.map((ask) => ({ ...ask, spec: this.specOf(ask.spec, instances) })),
       spend,
     )
   }
 
-  /** At least 1, for a limit smaller than the number of processes is no reason to refuse all. */
-  private shareOf(spec: CounterSpec, instances: number): CounterSpec {
+  private specOf(spec: CounterSpec, instances: number): CounterSpec {
     const known = this.shares.get(spec)
     if (known?.of === instances) return known.spec
     const { limit, burst } = spec
-    const share = { ...spec, limit: part(limit, instances), burst: part(burst, instances) }
+    const share = { ...spec, limit: shareOf(limit, instances), burst: shareOf(burst, instances) }
     this.shares.set(spec, { of: instances, spec: share })
     return share
   }
 }
 
-function part(units: number, instances: number): number {
+/** What one process may give: at least 1, for a limit smaller than the number of processes is no reason to refuse all. */
+export function shareOf(units: number, instances: number): number {
   return units === 0 ? 0 : Math.max(1, Math.floor(units / instances))
 }

@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache'
 import type { Clock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
-import { VextrusError } from '../kernel/errors.js'
+import { ConfigurationError, messageOf, VextrusError } from '../kernel/errors.js'
 import { growingLru } from '../kernel/growing-lru.js'
 import type { RateLimitPlan, RateLimiterOptions } from './options.js'
 import type { RateLimitRule } from './public-types.js'
@@ -33,11 +33,13 @@ export class Plans {
     let plan = this.remembered.get(tenant)
     if (plan === undefined) this.remembered.set(tenant, (plan = { until: 0, warned: false }))
     if (plan.loading === undefined && plan.until <= this.clock.mono()) plan.loading = this.load(tenant, plan)
-    if (plan.known || plan.loading === undefined) return this.planned(rules, plan)
+    if (plan.known || plan.late || plan.loading === undefined) return this.planned(rules, plan)
     return withDeadline(plan.loading, this.waitMs, this.clock, () => TOO_LATE).then(
       () => this.planned(rules, plan),
       (error: unknown) => {
         if (error !== TOO_LATE) throw error
+        // One request has waited for it; no other does.
+        plan.late = true
         return this.planned(rules, plan)
       },
     )
@@ -54,18 +56,22 @@ export class Plans {
   }
 
   private async load(tenant: string, plan: Remembered): Promise<void> {
+    plan.late = false
+    let keepMs = this.ttlMs
     try {
-      plan.value = await this.resolve(tenant)
+      // In a turn of its own: what is thrown at once is a failure as any other, and comes after `loading` is set.
+      plan.value = await Promise.resolve(tenant).then(this.resolve)
       plan.known = true
     } catch (error) {
-      this.warnOnce(plan, `the plan of a tenant can't be had, and its limits are as before: ${textOf(error)}`)
+      keepMs = Math.min(keepMs, RETRY_MS)
+      this.warnOnce(plan, `the plan of a tenant can't be had, and its limits are as before: ${messageOf(error)}`)
     }
-    plan.until = this.clock.mono() + this.ttlMs
+    plan.until = this.clock.mono() + keepMs
     plan.loading = undefined
   }
 
   private planned(rules: readonly RateLimitRule[], plan: Remembered): readonly CompiledRule[] {
-    if (plan.value === undefined) return compile(rules)
+    if (plan.value == null) return compile(rules)
     try {
       return compiledBy(rules, plan.value)
     } catch (error) {
@@ -83,11 +89,15 @@ export class Plans {
   }
 }
 
+/** Before a plan that could not be had is asked for again. */
+const RETRY_MS = 1_000
 const TOO_LATE = new Error('the plan took too long')
 
 interface Remembered {
   value?: RateLimitPlan | undefined
   known?: boolean
+  /** Nobody waits for what is loading. */
+  late?: boolean
   /** Monotonic ms. */
   until: number
   loading?: Promise<void> | undefined
@@ -99,6 +109,7 @@ const lists = new WeakMap<RateLimitPlan, WeakMap<readonly RateLimitRule[], reado
 
 /** @throws ConfigurationError, InvalidDurationError a plan or rule that can't be used */
 function compiledBy(rules: readonly RateLimitRule[], plan: RateLimitPlan): readonly CompiledRule[] {
+  if (typeof plan !== 'object') throw new ConfigurationError('rateLimit.plan', 'must answer an object, by name of rule')
   let known = lists.get(plan)
   if (known === undefined) lists.set(plan, (known = new WeakMap()))
   let compiled = known.get(rules)
@@ -112,12 +123,11 @@ function planRule(compiled: CompiledRule, rule: RateLimitRule, plan: RateLimitPl
   const other = Object.hasOwn(plan, name) ? plan[name] : plan['*']
   if (other === undefined) return [compiled]
   if (other === false) return []
+  if (typeof other !== 'object' || other === null) {
+    throw new ConfigurationError('rateLimit.plan', `must say of rule '${name}' what is another, or false`)
+  }
   const { burst, ...rest } = rule
   // A burst is of the limit that it was written beside.
   const own = other.limit === undefined && burst !== undefined ? { burst } : {}
   return [compileRule({ ...rest, ...own, ...other, name })]
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

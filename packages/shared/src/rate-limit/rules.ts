@@ -110,7 +110,8 @@ function subject(name: string, by: By, ids: RateLimitIds): string {
     if (typeof id === 'string' && id !== '') return `():${bounded(id)}`
     throw new RateLimitIdentityError(name, 'custom')
   }
-  const own = ids[by]
+  // `by: 'constructor'` names an id as any other: one that is not there is not what all objects have.
+  const own = Object.hasOwn(ids, by) ? ids[by] : undefined
   if (own !== undefined && own !== '') return `${by}:${bounded(own)}`
   if (ids.ip !== undefined && ids.ip !== '') return `ip:${bounded(ids.ip)}`
   throw new RateLimitIdentityError(name, by)
@@ -123,7 +124,7 @@ function homeOf(tenant: string | undefined): string {
 }
 
 /** Ids may come from the network: whatever they hold, they make a key, of bounded length, and no two the same. */
-function bounded(id: string): string {
+export function bounded(id: string): string {
   return PLAIN_ID.test(id) ? id : hashed(id)
 }
 
