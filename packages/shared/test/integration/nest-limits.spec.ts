@@ -1,4 +1,5 @@
-import { Injectable, Logger, Module, type OnModuleDestroy, type Type } from '@nestjs/common'
+import { Controller, Injectable, Logger, Module, type OnModuleDestroy, type Type, UseGuards } from '@nestjs/common'
+import { APP_GUARD } from '@nestjs/core'
 import { Test } from '@nestjs/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { RedisLockService } from '../../src/lock/index.js'
@@ -10,6 +11,7 @@ import {
   RedisUnavailableError,
 } from '../../src/module/cache-entry.js'
 import { type RateLimitRule, RateLimiterService, RateLimitUnavailableError } from '../../src/rate-limit/index.js'
+import { RateLimitGuard } from '../../src/rate-limit/nest/rate-limit.guard.js'
 import { freePort, type RedisServer, startRedis } from '../support/redis-server.js'
 import { waitFor } from '../support/wait-for.js'
 
@@ -26,6 +28,15 @@ function injecting(...services: Type[]): Type {
 }
 
 const LIMITED = injecting(RateLimiterService)
+
+@Module({ providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }] })
+class GuardedModule {}
+
+@Controller()
+@UseGuards(RateLimitGuard)
+class Orders {}
+@Module({ controllers: [Orders] })
+class OrdersModule {}
 
 let logged: string[]
 const apps: { close(): Promise<void> }[] = []
@@ -85,8 +96,12 @@ describe('rate limits of an application with Redis', () => {
   beforeEach(() => waitFor('the end of what ran before', async () => (await connections(server)).length === 0))
   afterAll(() => server.stop())
 
-  it('are connected before it serves where something injects them', async () => {
-    const app = await boot(root(at), LIMITED)
+  it.each([
+    ['RateLimiterService', LIMITED],
+    ['RateLimitGuard as APP_GUARD', GuardedModule],
+    ['@UseGuards(RateLimitGuard)', OrdersModule],
+  ])('are connected before it serves where something injects or needs them: %s', async (_, module) => {
+    const app = await boot(root(at), module)
     expect(app.get(RedisConnection).status).toBe('ready')
     // The data connection: news are nothing to who has not limited yet.
     expect(await connections(server)).toHaveLength(1)
