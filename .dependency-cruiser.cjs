@@ -106,9 +106,15 @@ module.exports = {
     {
       name: 'known-packages',
       comment:
-        'The packages that src may import. An optional peer belongs into integrations/, a client into redis/adapters/, a codec into its file.',
+        'The packages that src may import. An optional peer belongs into integrations/, a client into redis/adapters/, a codec and the errors of transports into their files.',
       severity: 'error',
-      from: { path: SRC, pathNot: [`${SRC}(integrations|redis/adapters)/`, `${SRC}kernel/codec/msgpack.ts$`, SPEC] },
+      from: {
+        path: SRC,
+        pathNot: [
+          ...[`${SRC}(integrations|redis/adapters)/`, `${SRC}kernel/codec/msgpack.ts$`],
+          ...[`${SRC}rate-limit/nest/transport-error.ts$`, SPEC],
+        ],
+      },
       to: {
         dependencyTypesNot: ['core', 'local'],
         path: '(^|/)node_modules/',

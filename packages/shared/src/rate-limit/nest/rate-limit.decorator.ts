@@ -1,3 +1,4 @@
+import { SetMetadata } from '@nestjs/common'
 import { ConfigurationError } from '../../kernel/errors.js'
 import { checkRouteRule, type RateLimitRouteRule } from './route-rule.js'
 
@@ -66,7 +67,7 @@ function keep(place: object, change: Partial<OwnLimits>): void {
   if (limits.skip && limits.rules.length > 0) {
     throw new ConfigurationError('@SkipRateLimit', 'contradicts @RateLimit on the same place; leave out one of the two')
   }
-  Reflect.defineMetadata(LIMITS, Object.freeze(limits), place)
+  SetMetadata(LIMITS, Object.freeze(limits))(place as () => void)
 }
 
 function placeOf(decorator: string, target: unknown, key: unknown, descriptor: PropertyDescriptor | undefined): object {

@@ -20,6 +20,7 @@ import { httpApp, limitedModule, type LimitedOptions, PLATFORMS } from '../../..
 import { Cacheable } from '../../cache/nest/cacheable.decorator.js'
 import { VextrusExceptionFilter } from '../../nest/vextrus-exception.filter.js'
 import { rateLimitRefused } from '../events.js'
+import type { RateLimitIds } from '../public-types.js'
 import { RateLimit, SkipRateLimit } from './rate-limit.decorator.js'
 import { RateLimitGuard } from './rate-limit.guard.js'
 
@@ -263,7 +264,7 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
 
   it('surfaces what an identity throws, and spends nothing', async () => {
     let fails = true
-    const identity = (): object => {
+    const identity = (): RateLimitIds => {
       if (fails) throw new Error('no directory')
       return {}
     }
@@ -511,7 +512,7 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
   })
 
   it('tells the limit of a tenant’s plan', async () => {
-    const plan = (): object => ({ few: { limit: 1 } })
+    const plan = () => ({ few: { limit: 1 } })
     const { get } = await serve(Limited, { limiter: { plan } })
     const passed = await get('/it', { 'x-tenant': 't1' })
     expect(passed.headers['ratelimit-policy']).toBe('"few";q=1;w=60')

@@ -86,7 +86,8 @@ function callerOf(context: ExecutionContext): Caller {
     case 'rpc':
       return NOBODY
     case 'graphql': {
-      const given = args[2] as GraphqlContext | null | undefined
+      // A resolver of references has no arguments before the context.
+      const given = args[args.length === 3 ? 1 : 2] as GraphqlContext | null | undefined
       return objectOf(given?.req ?? given?.request ?? given?.reply?.request ?? given)
     }
     default:

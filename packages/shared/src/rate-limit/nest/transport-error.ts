@@ -8,25 +8,28 @@ import type { RateLimitRefusedException } from './rate-limit.exception.js'
  */
 export async function transportError(type: string, refusal: RateLimitRefusedException): Promise<Error> {
   const { code, message, retryAfter } = refusal
-  const error = await makers[type]?.({ status: 'error', code, message, retryAfter })
+  const error = await errorOf(type, { status: 'error', code, message, retryAfter })
   return error === undefined ? refusal : Object.assign(error, { cause: refusal })
 }
 
-type Told = Pick<RateLimitRefusedException, 'code' | 'message' | 'retryAfter'> & { readonly status: 'error' }
-
-/** By the type of the context. Without the package, in an application that has a transport of its own, the refusal stays as it is. */
-const makers: Readonly<Record<string, ((told: Told) => Promise<Error | undefined>) | undefined>> = {
-  ws: async (told) => {
-    const loaded = await installed(import('@nestjs/websockets'))
-    return loaded && new loaded.WsException(told)
-  },
-  rpc: async (told) => {
-    const loaded = await installed(import('@nestjs/microservices'))
-    return loaded && new loaded.RpcException(told)
-  },
+/** Undefined: of a transport that takes the refusal as it is, or of an application that brings a web socket or microservice of its own. */
+async function errorOf(type: string, told: object): Promise<Error | undefined> {
+  switch (type) {
+    case 'ws': {
+      const loaded = await installed(import('@nestjs/websockets'))
+      return loaded && new loaded.WsException(told)
+    }
+    case 'rpc': {
+      const loaded = await installed(import('@nestjs/microservices'))
+      return loaded && new loaded.RpcException(told)
+    }
+    default:
+      return undefined
+  }
 }
 
-async function installed<Module>(loading: Promise<Module>): Promise<Module | undefined> {
+/** What is loaded; undefined: it is not installed. */
+export async function installed<Module>(loading: Promise<Module>): Promise<Module | undefined> {
   try {
     return await loading
   } catch (error) {
