@@ -62,15 +62,14 @@ export class RedisThrottlerStorage implements ThrottlerStorage {
     const most = wholeLimit(limit)
     // A window of no length never holds more than the hit that is made.
     if (ttl <= 0 && most > 0) return { totalHits: 1, timeToExpire: 0, isBlocked: false, timeToBlockExpire: 0 }
-    const blocks = blockDuration > 0
     // One key may be that of several throttlers: `generateKey` may leave out the name.
     const { hits, resetMs, blockedMs } = await this.limiter.hit(`throttler:${throttlerName}:${key}`, {
       window: Math.max(1, ttl),
       limit: most,
-      blockFor: blocks ? blockDuration : undefined,
+      blockFor: blockDuration > 0 ? blockDuration : undefined,
       onUnavailable: this.onUnavailable,
     })
-    const isBlocked = blockedMs > 0 || (!blocks && hits > most)
+    const isBlocked = blockedMs > 0 || hits > most
     return {
       totalHits: Math.min(hits, most + 1),
       timeToExpire: seconds(resetMs),

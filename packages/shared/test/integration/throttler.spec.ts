@@ -19,6 +19,8 @@ import { Test } from '@nestjs/testing'
 import { ThrottlerGuard, ThrottlerModule } from '@nestjs/throttler'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { RedisThrottlerStorage, type RedisThrottlerStorageOptions } from '../../src/integrations/throttler.js'
+import { MemoryHub } from '../../src/kernel/memory-hub.js'
+import { RedisCacheModule } from '../../src/module/redis-cache.module.js'
 import { RateLimiterService } from '../../src/rate-limit/rate-limiter.js'
 import { type HitBackend, oursInMemory, oursOnRedis, theirOwn, UNIT_S } from '../support/hit-backends.js'
 import { httpGet } from '../support/http-get.js'
@@ -268,6 +270,32 @@ describe.each(Object.keys(PLATFORMS) as (keyof typeof PLATFORMS)[])('the throttl
         })
       }
     })
+  })
+
+  it('stands on the limiter that the module of the toolkit offers, which counts for several applications', async () => {
+    const memory = new MemoryHub()
+    const serveOne = async (): Promise<[INestApplication, string]> => {
+      const throttler = ThrottlerModule.forRootAsync({
+        inject: [RateLimiterService],
+        useFactory: (limiter: RateLimiterService) => ({
+          ...several.options,
+          storage: new RedisThrottlerStorage(limiter),
+        }),
+      })
+      const imports = [RedisCacheModule.forRoot({ driver: 'memory', memory }), throttler]
+      const providers = [{ provide: APP_GUARD, useClass: ThrottlerGuard }]
+      const module = await Test.createTestingModule({ imports, providers, controllers: several.controllers }).compile()
+      const one = module.createNestApplication(PLATFORMS[platform](), { logger: false })
+      await one.listen(0, '127.0.0.1')
+      return [one, await one.getUrl()]
+    }
+    const served = [await serveOne(), await serveOne()]
+    const statuses: number[] = []
+    for (const [, url] of [...served, ...served]) {
+      statuses.push((await httpGet(`${url}/several/without-short`)).status)
+    }
+    await Promise.all(served.map(([one]) => one.close()))
+    expect(statuses).toEqual([200, 200, 429, 429])
   })
 
   it('is no 500 while Redis is away: each process counts by itself, or refuses, or lets pass', async () => {
