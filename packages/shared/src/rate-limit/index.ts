@@ -7,6 +7,17 @@ export { RateLimit, SkipRateLimit } from './nest/rate-limit.decorator.js'
 export { RateLimitGuard } from './nest/rate-limit.guard.js'
 export type { RateLimitGuardOptions } from './nest/guard-options.js'
 export type { RateLimitOptions } from './nest/rate-limit-options.js'
+export { type RateLimitGuardOptions, RateLimitGuardSettings } from './nest/guard-options.js'
+export type { RateLimitRouteRule } from './nest/route-rule.js'
+export { RateLimit, SkipRateLimit } from './nest/rate-limit.decorator.js'
+export { RateLimitGuard } from './nest/rate-limit.guard.js'
+export {
+  RateLimitExceededException,
+  type RateLimitProblem,
+  RateLimitRefusedException,
+  RateLimitUndecidedException,
+} from './nest/rate-limit.exception.js'
+export { clientAddress } from './client-address.js'
 export type { RateLimitRouteRule } from './nest/route-rule.js'
 export {
   RateLimitExceededException,
