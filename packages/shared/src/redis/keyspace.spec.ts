@@ -41,7 +41,7 @@ describe('the keys in Redis', () => {
     expect(keys.lease('product:42')).toBe('vextrus@lease:{vextrus:product:42}:product:42')
     expect(keys.lease('a}b')).toMatch(/^vextrus@lease:\{[0-9a-z]+\}:a\}b$/)
     expect(keys.wake('a{b}')).toBe('vextrus@wake:{b}:a{b}')
-    expect(keys.trackedPrefixes).toEqual(['vextrus:', 'vextrus@tags', 'vextrus@wake:'])
+    expect(keys.trackedPrefixes).toEqual(['vextrus:', 'vextrus@tags', 'vextrus@wake:', 'vextrus@jwt:'])
   })
 
   it('put an entry, its lease and its wake signal into one slot', () => {

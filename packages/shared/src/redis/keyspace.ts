@@ -14,10 +14,13 @@ import { hashTagOf, labelOf, slotOf } from './slot.js'
  * | `vextrus@tags:published`        | tells that somebody hears of writes by messages alone  |
  * | `vextrus@lock:{<name>}:<part>`  | the parts of a lock, all in one slot                   |
  * | `vextrus@limit:{<tenant>}:<…>`  | the counters of a tenant's rate limits, all in one slot |
+ * | `vextrus@stream:{<channel>}:<…>` | the log of a channel, and what its messageIds were kept as |
+ * | `vextrus@session:{<home>}:<…>`  | sessions and indices of users, all of a home in one slot |
+ * | `vextrus@jwt:{<…>}`            | a revocation, or a family of refresh tokens            |
  * | `vextrus@limit:processes`       | the processes that limit                               |
  *
  * and channels: `vextrus@changes`, on which the names of written keys are published where tracking is refused (R23),
- * `vextrus@lock:wake:<process>`, on which a process is told of locks that it waits for, and `vextrus@limit:news`, on which limiters tell each
+ * `vextrus@lock:wake:<process>`, on which a process is told of locks that it waits for, `vextrus@channel:<channel>`, those of pub/sub, and `vextrus@limit:news`, on which limiters tell each
  * other what to forget.
  *
  * All begin with the word of the prefix, so that one ACL rule covers them; no key of one line can be a key of another.
@@ -33,11 +36,17 @@ export class Keyspace {
   readonly publishedMarker: string
   /** The channel of keys that were written (R23). */
   readonly changes: string
-  /** What a tracking session must follow to see every change of the cache; none is the beginning of another, as BCAST demands. */
+  /** What a tracking session must follow to see every change of the cache and of the revocations; none is the beginning of another, as BCAST demands. */
   readonly trackedPrefixes: readonly string[]
 
   /** The beginning of the channels on which a process is told of its locks. */
   readonly lockWakes: string
+
+  /** What stands before the mark of a revocation. */
+  readonly jwt: string
+
+  /** What stands before the name of a channel. */
+  readonly channels: string
 
   /** What stands before the id of a counter, which begins with its slot in braces. */
   readonly limits: string
@@ -51,6 +60,9 @@ export class Keyspace {
   private readonly leases: string
   private readonly wakes: string
   private readonly locks: string
+  private readonly streams: string
+  private readonly sessionHomes: string
+  private readonly shardedChannels: string
 
   /**
    * @param keyPrefix one word of letters, digits, `_`, `.` and `-`; the final `:` is added when missing
@@ -73,10 +85,15 @@ export class Keyspace {
     this.wakes = `${word}@wake:{`
     this.locks = `${word}@lock:{`
     this.lockWakes = `${word}@lock:wake:`
+    this.channels = `${word}@channel:`
+    this.jwt = `${word}@jwt:`
+    this.sessionHomes = `${word}@session:{`
+    this.streams = `${word}@stream:{`
+    this.shardedChannels = `${word}@channel:{`
     this.limits = `${word}@limit:`
     this.limitProcesses = `${word}@limit:processes`
     this.limitNews = `${word}@limit:news`
-    this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`]
+    this.trackedPrefixes = [this.prefix, this.tags, `${word}@wake:`, `${word}@jwt:`]
   }
 
   entry(key: string): string {
@@ -92,14 +109,29 @@ export class Keyspace {
   }
 
   /**
-   * The Redis keys of parts of a lock, all in one slot: the name stands in the hash tag, and behind the part where it can't, for a `}` would end
-   * the tag.
+   * The Redis keys of parts of a lock, all in one slot.
    * @param parts each of letters and `-`
    */
   lock(name: string, parts: readonly string[]): string[] {
-    const plain = !name.includes('}')
-    const head = `${this.locks}${plain ? name : labelOf(slotOf(name))}}:`
-    return parts.map((part) => (plain ? head + part : `${head}${part}:${name}`))
+    return partsOf(this.locks, name, parts)
+  }
+
+  /**
+   * The Redis keys of parts of a channel's log, all in one slot.
+   * @param parts each of letters and `-`
+   */
+  stream(channel: string, parts: readonly string[]): string[] {
+    return partsOf(this.streams, channel, parts)
+  }
+
+  /** What stands before the keys of a home of sessions. */
+  sessions(home: string): string {
+    return `${this.sessionHomes}${home}}:`
+  }
+
+  /** The name of a sharded channel: in the slot of the channel's log. */
+  shardedChannel(channel: string): string {
+    return partsOf(this.shardedChannels, channel, ['live'])[0]!
   }
 
   /** Which part of which lock a Redis key is; undefined for any other key. */
@@ -153,4 +185,11 @@ function keyBehind(prefix: string, redisKey: string): string | undefined {
   if (!redisKey.startsWith(prefix)) return undefined
   const end = redisKey.indexOf('}:', prefix.length)
   return end === -1 ? undefined : redisKey.slice(end + 2)
+}
+
+/** The name stands in the hash tag, and behind the part where it can't, for a `}` would end the tag. */
+function partsOf(prefix: string, name: string, parts: readonly string[]): string[] {
+  const plain = !name.includes('}')
+  const head = `${prefix}${plain ? name : labelOf(slotOf(name))}}:`
+  return parts.map((part) => (plain ? head + part : `${head}${part}:${name}`))
 }

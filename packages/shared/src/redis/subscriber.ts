@@ -67,7 +67,7 @@ export class Subscriber {
   }
 
   private topicOf(target: SubscriptionTarget): Topic {
-    const key = 'channel' in target ? keyOf(target.channel, null) : keyOf('', target.pattern)
+    const key = 'pattern' in target ? keyOf('', target.pattern) : keyOf(nameOf(target), null)
     let topic = this.topics.get(key)
     if (topic === undefined) {
       topic = { key, target, members: new Set(), confirmed: false, heardUntil: 0, lostSince: undefined }
@@ -158,6 +158,7 @@ export class Subscriber {
     }
     if (topic.members.size === 0) return
     this.options.onError(failure, topic.target)
+    for (const { handler } of topic.members) void this.guard(topic, () => handler.refused?.(failure))
     this.options.clock.timer(this.retries.next(), () => {
       if (this.links.current === link && this.topics.get(topic.key) === topic) void this.establish(topic, link)
     })
@@ -244,5 +245,10 @@ function keyOf(channel: string, pattern: string | null): string {
 }
 
 function commandOf(target: SubscriptionTarget, verb: 'SUBSCRIBE' | 'UNSUBSCRIBE'): [string, string[]] {
+  if ('sharded' in target) return [`S${verb}`, [target.sharded]]
   return 'channel' in target ? [verb, [target.channel]] : [`P${verb}`, [target.pattern]]
+}
+
+function nameOf(target: Exclude<SubscriptionTarget, { readonly pattern: string }>): string {
+  return 'sharded' in target ? target.sharded : target.channel
 }

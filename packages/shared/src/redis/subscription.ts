@@ -1,7 +1,8 @@
 /** The two sides of a subscription: what to listen to, and who listens. Made by the `Subscriber`. */
 
-/** What to subscribe to: one channel, or every channel that a glob matches. */
-export type SubscriptionTarget = { readonly channel: string } | { readonly pattern: string }
+/** What to subscribe to: one channel, every channel that a glob matches, or a sharded channel of a Cluster, at the master of its slot. */
+export type SubscriptionTarget =
+  { readonly channel: string } | { readonly pattern: string } | { readonly sharded: string }
 
 export interface SubscriptionHandler {
   /** A message. With a pattern, `channel` is the one it was published to. */
@@ -13,6 +14,8 @@ export interface SubscriptionHandler {
   gap?(sinceMonoMs: number): void | Promise<void>
   /** The connection was lost: messages are missing from now on, until {@link gap}. */
   lost?(): void | Promise<void>
+  /** After a reconnect, the server refuses the subscription; it is tried again. */
+  refused?(failure: Error): void | Promise<void>
 }
 
 export interface Subscription extends AsyncDisposable {

@@ -64,7 +64,7 @@ describe('the handshake (R17)', () => {
     expect(one.port.last.sent).toEqual([
       'CLIENT ID',
       'INFO server',
-      'CLIENT TRACKING ON REDIRECT 7 BCAST PREFIX vextrus: PREFIX vextrus@tags PREFIX vextrus@wake:',
+      'CLIENT TRACKING ON REDIRECT 7 BCAST PREFIX vextrus: PREFIX vextrus@tags PREFIX vextrus@wake: PREFIX vextrus@jwt:',
       'SUBSCRIBE __redis__:invalidate',
       'PING',
     ])

@@ -1,4 +1,3 @@
-import { TickBatch } from '../../kernel/batch.js'
 import { type Clock, systemClock } from '../../kernel/clock.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
@@ -7,8 +6,8 @@ import type { Keyspace } from '../../redis/keyspace.js'
 import { NewsSubscriber } from '../../redis/news-subscriber.js'
 import { command, type Script, scriptCommand } from '../../redis/script.js'
 import { SCRIPTS } from '../../redis/scripts.gen.js'
-import { sharesOf } from '../../redis/shares.js'
 import type { RedisArg, RedisReply, Shard, Topology, Unit, UnitOutcome, UnitReplies } from '../../redis/topology.js'
+import { UnitBatch } from '../../redis/unit-batch.js'
 import { failureOf, isUnsent } from '../../redis/unit-failure.js'
 import { LockUnavailableError } from '../errors.js'
 import type {
@@ -35,13 +34,13 @@ export interface RedisLockStoreOptions {
 
 /** For how long a late copy of a call is refused that was given up: longer than any connection keeps one. */
 const GIVEN_UP_MS = 10_000
-/** Calls of a tick that leave in one write. With more of them the client would wait while the server works, and the server while the client does. */
+/** Calls that leave in one write. */
 const MOST_IN_ONE = 8
 
 /** The port on Redis: each method is one script on keys of one slot, so a lock lives on one master. */
 export class RedisLockStore implements LockStore {
   private readonly news: NewsSubscriber
-  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls), { max: MOST_IN_ONE })
+  private readonly calls: UnitBatch
   private readonly deadlineMs: number
 
   /** @param door where the connection of the wake-ups is opened */
@@ -52,6 +51,7 @@ export class RedisLockStore implements LockStore {
     { deadlineMs, warn, clock = systemClock, random = systemRandom }: RedisLockStoreOptions,
   ) {
     this.deadlineMs = deadlineMs
+    this.calls = new UnitBatch(topology, MOST_IN_ONE)
     this.news = new NewsSubscriber({
       door,
       clock,
@@ -83,7 +83,10 @@ export class RedisLockStore implements LockStore {
     }
     const unit: Unit = { key: keys[0]!, commands: commandsFor }
     // A WAIT keeps all that is behind it waiting, so it is alone.
-    const replies = repliesOf(lock, replicas === 0 ? await this.send(unit) : (await this.topology.exec([unit]))[0]!)
+    const replies = repliesOf(
+      lock,
+      replicas === 0 ? await this.calls.send(unit) : (await this.topology.exec([unit]))[0]!,
+    )
     const [outcome, fence, retryMs, gaveBack] = replies[0] as [number, string, number, number]
     if (outcome === TOO_LATE) {
       throw new LockUnavailableError(
@@ -138,34 +141,12 @@ export class RedisLockStore implements LockStore {
     args: readonly RedisArg[],
   ): Promise<boolean> {
     const keys = this.keyspace.lock(lock.key, parts)
-    const [reply] = repliesOf(lock, await this.send({ key: keys[0]!, commands: [scriptCommand(script, keys, args)] }))
+    const [reply] = repliesOf(
+      lock,
+      await this.calls.send({ key: keys[0]!, commands: [scriptCommand(script, keys, args)] }),
+    )
     return reply === 1
   }
-
-  private send(unit: Unit): Promise<UnitOutcome> {
-    return new Promise((resolve, reject) => this.calls.add({ unit, resolve, reject }))
-  }
-
-  /** The calls of a tick leave in one write for each master. */
-  private async flush(calls: readonly Call[]): Promise<void> {
-    const shares = sharesOf(this.topology, calls, ({ unit }) => unit.key)
-    await Promise.all([...shares.values()].map((share) => this.sendTogether(share)))
-  }
-
-  private async sendTogether(calls: readonly Call[]): Promise<void> {
-    try {
-      const outcomes = await this.topology.exec(calls.map(({ unit }) => unit))
-      calls.forEach(({ resolve }, i) => resolve(outcomes[i]!))
-    } catch (error) {
-      for (const { reject } of calls) reject(error)
-    }
-  }
-}
-
-interface Call {
-  readonly unit: Unit
-  readonly resolve: (outcome: UnitOutcome) => void
-  readonly reject: (error: unknown) => void
 }
 
 /** @throws LockUnavailableError */

@@ -79,6 +79,8 @@ class IoredisDedicated implements DedicatedConnection {
     client.on('end', () => {
       this.ended = true
     })
+    // The server has ended a subscription of a sharded channel, whose slot went elsewhere: what was subscribed here has to be looked at anew.
+    client.on('moved', () => client.disconnect())
   }
 
   async call(name: string, args: readonly RedisArg[]): Promise<RedisReply> {

@@ -1,0 +1,27 @@
+/** What `@vextrus/shared/pubsub` exports. */
+export { RedisPubSubService } from './pubsub.js'
+export type { PubSubSurroundings } from './pubsub.js'
+export type { PubSubOptions } from './options.js'
+export type {
+  MessageHandler,
+  MessageMeta,
+  PublishOptions,
+  Published,
+  SubscribeOptions,
+  Subscription,
+} from './public-types.js'
+export { MessageTooLargeError, PubSubUnavailableError } from './errors.js'
+export { handlerFailed, messagePutAside, messagesDropped, messagesMissed } from './events.js'
+export type {
+  Appended,
+  AppendOptions,
+  ClaimedMessage,
+  ClaimRequest,
+  GroupMember,
+  ListenTarget,
+  LogMessage,
+  LogPart,
+  LogPlace,
+  PubSubListener,
+  PubSubStore,
+} from './pubsub-store.js'

@@ -1,0 +1,224 @@
+import { Observable } from 'rxjs'
+import { type Clock, systemClock } from '../kernel/clock.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import { assertKey } from '../kernel/key.js'
+import { type RandomSource, systemRandom } from '../kernel/random.js'
+import { handlerFailed, messagePutAside, messagesDropped, messagesMissed } from './events.js'
+import { GroupConsumer } from './group-consumer.js'
+import { LiveSubscription, type SubscriptionEvents } from './live-subscription.js'
+import { readMessage, writeMessage } from './message-text.js'
+import { count, type PubSubOptions, type ResolvedPubSubOptions, resolvePubSubOptions } from './options.js'
+import type {
+  MessageHandler,
+  MessageMeta,
+  PublishOptions,
+  Published,
+  SubscribeOptions,
+  Subscription,
+} from './public-types.js'
+import { FIRST_ID, isLogId, type ListenTarget, type PubSubListener, type PubSubStore } from './pubsub-store.js'
+import { ReplaySubscription } from './replay-subscription.js'
+
+/** What messages take from their surroundings. */
+export interface PubSubSurroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  /** Told of a handler that fails, once a subscription. */
+  readonly warn?: ((message: string) => void) | undefined
+}
+
+/**
+ * Messages between processes: to all who listen now, and, when they are durable, to those who come later or were away.
+ *
+ * Handlers get one message after the other and disturb nobody: one that fails is reported and gets the next; one that is slow has
+ * `pubsub.maxQueued` messages waiting at most.
+ *
+ * @example
+ * ```ts
+ * await messages.publish(`orders:${tenantId}`, { id: order.id, status: 'PAID' }, { durable: true })
+ * const subscription = await messages.subscribe<OrderEvent>(`orders:${tenantId}`, (event, { id }) => send(event, id), { from: lastSeenId })
+ * ```
+ */
+export class RedisPubSubService {
+  private readonly options: ResolvedPubSubOptions
+  private readonly clock: Clock
+  private readonly random: RandomSource
+  private readonly warn: (message: string) => void
+  private readonly open = new Set<Subscription>()
+  private readonly streams = new Set<{ complete(): void }>()
+
+  /** @param store where the messages are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
+  constructor(
+    private readonly store: () => PubSubStore,
+    options: PubSubOptions = {},
+    { clock = systemClock, random = systemRandom, warn = () => undefined }: PubSubSurroundings = {},
+  ) {
+    this.options = resolvePubSubOptions(options)
+    this.clock = clock
+    this.random = random
+    this.warn = warn
+  }
+
+  /**
+   * Tells all who listen to the channel now; with `durable` also keeps the message for those who listen later.
+   * @param message what JSON holds, and Date, Map, Set, bigint, Buffer …
+   * @throws PubSubUnavailableError; InvalidKeyError, SerializationError, MessageTooLargeError, ConfigurationError
+   */
+  async publish(channel: string, message: unknown, options: PublishOptions = {}): Promise<Published> {
+    assertKey(channel, 'channel')
+    const { durable = false, messageId } = options
+    const { maxBytes, maxLength, keepMs } = this.options
+    if (messageId !== undefined) {
+      if (!durable) throw new ConfigurationError('messageId', 'is of durable messages alone; add durable: true')
+      assertKey(messageId, 'messageId')
+      if (messageId.length > 256) throw new ConfigurationError('messageId', 'has at most 256 characters')
+    }
+    const body = writeMessage(channel, message, messageId, maxBytes)
+    if (durable) return this.store().append(channel, body, { maxLength, keepMs, messageId })
+    await this.store().publish(channel, body)
+    return { fresh: true }
+  }
+
+  /**
+   * Calls the handler with each message of a channel, or of all channels that a pattern matches: `*` is any text, `?` one character, `[ab]` one of
+   * these; `\` before one of them is the character itself. Resolves when every message from now on will come.
+   * @throws PubSubUnavailableError; InvalidKeyError, ConfigurationError
+   */
+  async subscribe<T = unknown>(
+    channelOrPattern: string,
+    handler: MessageHandler<T>,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    assertKey(channelOrPattern, 'channel')
+    if (typeof handler !== 'function') throw new ConfigurationError('handler', 'must be a function')
+    const target = targetOf(channelOrPattern)
+    const receiver = await this.receiverOf(target, handler as MessageHandler<unknown>, options)
+    const stop = await this.store().listen(target, receiver)
+    receiver.start?.()
+    let ending: Promise<void> | undefined
+    const unsubscribe = (): Promise<void> => {
+      if (ending === undefined) {
+        this.open.delete(subscription)
+        stop()
+        ending = receiver.end()
+      }
+      return ending
+    }
+    const subscription: Subscription = { target: channelOrPattern, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
+    this.open.add(subscription)
+    return subscription
+  }
+
+  /**
+   * The messages as an Observable: each subscriber has a subscription of its own, until it unsubscribes. It errors when it can't subscribe.
+   * @throws nothing; errors go to the subscriber
+   */
+  stream<T = unknown>(
+    channelOrPattern: string,
+    options: SubscribeOptions = {},
+  ): Observable<{ readonly message: T; readonly meta: MessageMeta }> {
+    return new Observable((subscriber) => {
+      const subscription = this.subscribe<T>(
+        channelOrPattern,
+        (message, meta) => subscriber.next({ message, meta }),
+        options,
+      )
+      this.streams.add(subscriber)
+      subscription.catch((error: unknown) => (this.streams.has(subscriber) ? subscriber.error(error) : undefined))
+      subscriber.add(() => this.streams.delete(subscriber))
+      return () => void subscription.then((made) => made.unsubscribe()).catch(() => undefined)
+    })
+  }
+
+  /** Ends all subscriptions; handlers that run get their time. The store belongs to whoever made it. */
+  async close(): Promise<void> {
+    for (const subscriber of this.streams) subscriber.complete()
+    await Promise.all([...this.open].map((subscription) => subscription.unsubscribe()))
+  }
+
+  private async receiverOf(
+    target: ListenTarget,
+    handler: MessageHandler<unknown>,
+    options: SubscribeOptions,
+  ): Promise<Receiver> {
+    const { from, group, consumer, concurrency = 1, maxQueued = this.options.maxQueued } = options
+    const name = 'channel' in target ? target.channel : target.pattern
+    const pattern = 'pattern' in target ? target.pattern : undefined
+    const on = this.eventsOf(name, options)
+    const handle = ({ channel, body, id, deliveries }: Handed): void | Promise<void> => {
+      const { message, messageId } = readMessage(body)
+      return handler(message, { channel, pattern, id: id ?? undefined, messageId, deliveries })
+    }
+    count(maxQueued, 'maxQueued')
+    if (from === undefined && group === undefined) return new LiveSubscription(maxQueued, handle, on)
+    if (!('channel' in target)) {
+      throw new ConfigurationError(group === undefined ? 'from' : 'group', 'is of one channel; a pattern has no log')
+    }
+    const { channel } = target
+    if (from !== undefined && from !== 'now' && from !== 'start' && !isLogId(from)) {
+      throw new ConfigurationError('from', "must be the id of a message, 'start' or 'now'")
+    }
+    const { clock, random } = this
+    const after = from === 'start' ? FIRST_ID : from
+    if (group === undefined) {
+      const begin = after === 'now' ? await this.store().last(channel) : after!
+      return new ReplaySubscription(channel, begin, maxQueued, this.store(), { clock, random }, handle, on)
+    }
+    assertKey(group, 'group')
+    if (consumer !== undefined) assertKey(consumer, 'consumer')
+    const { idleMs, maxDeliveries } = this.options
+    return new GroupConsumer({
+      member: { channel, group, consumer: consumer ?? random.token() },
+      from: after ?? 'now',
+      concurrency: count(concurrency, 'concurrency'),
+      idleMs,
+      maxDeliveries,
+      store: this.store(),
+      clock,
+      random,
+      handle: ({ id, body, deliveries }) => handle({ channel, id, body, deliveries }),
+      on: {
+        failed: on.failed,
+        putAside: ({ id, deliveries }) => messagePutAside.publish(() => ({ target: name, id, deliveries })),
+      },
+    })
+  }
+
+  private eventsOf(target: string, { onMissed }: SubscribeOptions): SubscriptionEvents {
+    let warned = false
+    const failed = (error: unknown): void => {
+      handlerFailed.publish(() => ({ target, error }))
+      if (warned) return
+      warned = true
+      this.warn(`a handler of '${target}' failed and gets the next message: ${String(error)}`)
+    }
+    return {
+      failed,
+      dropped: (dropped) => messagesDropped.publish(() => ({ target, count: dropped })),
+      missed: (reason) => {
+        messagesMissed.publish(() => ({ target, reason }))
+        try {
+          onMissed?.(reason)
+        } catch (error) {
+          failed(error)
+        }
+      },
+    }
+  }
+}
+
+interface Handed {
+  readonly channel: string
+  readonly body: string
+  readonly id: string | null
+  readonly deliveries?: number
+}
+
+interface Receiver extends PubSubListener {
+  start?(): void
+  end(): Promise<void>
+}
+
+function targetOf(text: string): ListenTarget {
+  return /[*?[\]\\]/.test(text) ? { pattern: text } : { channel: text }
+}
