@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../kernel/clock.js'
+import type { InvalidationListener, InvalidationSource } from '../../kernel/coherent-map.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
 import type { Keyspace } from '../../redis/keyspace.js'
@@ -28,6 +29,7 @@ export class RedisPushes implements PushSource, Tells {
   private stopWatching: () => void = () => undefined
   private readonly told: RedisTold
   private readonly listeners = new Set<PushListener>()
+  private readonly others = new Set<{ readonly prefix: string; readonly listener: InvalidationListener }>()
   private readonly stalenessMs: number
   private readonly clock: Clock
   private readonly random: RandomSource
@@ -112,6 +114,15 @@ export class RedisPushes implements PushSource, Tells {
     return () => void this.listeners.delete(listener)
   }
 
+  /** The writes of keys that begin so, by what stands behind that: for a capability beside the cache whose keys are tracked too. */
+  sourceOf(prefix: string): InvalidationSource {
+    return new PrefixedPushes(this, (listener) => {
+      const member = { prefix, listener }
+      this.others.add(member)
+      return () => void this.others.delete(member)
+    })
+  }
+
   close(): void {
     this.stopWatching()
     this.source?.close()
@@ -127,14 +138,38 @@ export class RedisPushes implements PushSource, Tells {
     if (redisKey === this.keyspace.clearMarker) return this.reset('cleared')
     if (redisKey === this.keyspace.publishedMarker) return this.told.marked()
     const waited = this.keyspace.keyOfWake(redisKey)
-    if (waited !== undefined) this.tell((listener) => listener.signalled?.(waited))
+    if (waited !== undefined) return this.tell((listener) => listener.signalled?.(waited))
+    for (const { prefix, listener } of this.others) {
+      if (redisKey.startsWith(prefix)) listener.invalidate(redisKey.slice(prefix.length))
+    }
   }
 
   private reset(reason: string): void {
+    for (const { listener } of this.others) listener.reset(reason)
     this.tell((listener) => listener.reset(reason))
   }
 
   private tell(what: (listener: PushListener) => void): void {
     for (const listener of this.listeners) what(listener)
+  }
+}
+
+/** The pushes of a prefix: as fresh as all are. */
+class PrefixedPushes implements InvalidationSource {
+  constructor(
+    private readonly pushes: RedisPushes,
+    readonly listen: InvalidationSource['listen'],
+  ) {}
+
+  get epoch(): number {
+    return this.pushes.epoch
+  }
+
+  get live(): boolean {
+    return this.pushes.live
+  }
+
+  validFrom(): number {
+    return this.pushes.validFrom()
   }
 }
