@@ -1,0 +1,68 @@
+-- A session is a hash: v version, c codec, d data, u user, t tenant (empty: none), m meta, b born, s seen, i idle time, e absolute end; times in ms.
+-- x: it was destroyed. n: it has another id now, whose hash this is. Its key lives until it ends, idle or absolutely.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- The key of the session that `hash` leads to, and its hash; nil: there is none.
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+
+-- As the store answers it: with how long it lives if nobody reads it.
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+
+-- Somebody has it in hand: its idle time begins anew. Not at each read, for that would be a write.
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+
+-- Leaves a tombstone for as long as the session could have lived.
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+
+-- The index of a user lives as long as the longest of its sessions.
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end

@@ -1,0 +1,22 @@
+-- Moves a session to another id.
+-- KEYS 1 the session  2 the session under its other id
+-- ARGV 1 what stands before keys of its home  2 hash  3 the other hash  4 for how long the id before leads to it, ms
+-- Returns the session; nil: there is none
+-- include session.lua
+local key, hash = find(ARGV[1], ARGV[2])
+if not key or not touch(key) then
+  return false
+end
+redis.call('RENAME', key, KEYS[2])
+local user, born, ends = unpack(redis.call('HMGET', KEYS[2], 'u', 'b', 'e'))
+if user ~= '' then
+  redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
+  index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))
+end
+if tonumber(ARGV[4]) > 0 then
+  redis.call('HSET', key, 'n', ARGV[3])
+  redis.call('PEXPIRE', key, ARGV[4])
+else
+  bury(ARGV[1], hash, tonumber(ends) - now)
+end
+return reply(KEYS[2], ARGV[3])

@@ -1,0 +1,249 @@
+import { ValueCodec } from '../kernel/codec/value-codec.js'
+import { Backoff } from '../kernel/backoff.js'
+import { type Clock, pause, systemClock } from '../kernel/clock.js'
+import { ConfigurationError } from '../kernel/errors.js'
+import { assertKey } from '../kernel/key.js'
+import { type RandomSource, systemRandom } from '../kernel/random.js'
+import { SessionConflictError, SessionNotFoundError } from './errors.js'
+import { sessionCreated, sessionDestroyed } from './events.js'
+import { type ResolvedSessionOptions, resolveSessionOptions, type SessionOptions } from './options.js'
+import { homeOf, newSessionId, refOf } from './session-id.js'
+import type { SessionData, SessionRef, SessionStore, StoredSession } from './session-store.js'
+
+/** A session, as of when it was read. */
+export interface Session<T> extends SessionInfo {
+  /** What the client holds: a secret. Not in logs, not in URLs. */
+  readonly id: string
+  readonly data: T
+}
+
+/** What may be shown of a session: to its user, in a list of devices. */
+export interface SessionInfo {
+  /** Names the session among the user's, and opens nothing: what `destroyOne` takes. */
+  readonly handle: string
+  readonly userId: string
+  readonly tenantId: string | undefined
+  readonly createdAt: Date
+  /** When it was used last, give or take a twentieth of the idle time. */
+  readonly seenAt: Date
+  /** When it ends if nobody uses it. */
+  readonly expiresAt: Date
+  /** As it was given to `create`: the device, an address. */
+  readonly meta: Readonly<Record<string, unknown>>
+}
+
+/** What `create` takes beside the data. */
+export interface CreateSessionOptions {
+  readonly tenantId?: string | undefined
+  /** What a list of devices shows. Plain JSON, 4 KiB at most. */
+  readonly meta?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What sessions take from their surroundings. */
+export interface SessionSurroundings {
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+  /** Called after all sessions of a user were ended: what was cached for the user goes too. */
+  readonly ended?: ((userId: string, tenantId: string | undefined) => Promise<void>) | undefined
+}
+
+/**
+ * Sessions: who is logged in, on which devices, and what is kept for them.
+ *
+ * An id has 256 random bits, and only its hash is stored; an id that nobody was given opens nothing. A session ends when it was not used for
+ * `session.idle`, at `session.absolute` in any case, and when it is destroyed: then nothing that was under way brings it back. Changes are made one
+ * after the other, so none is lost.
+ *
+ * @example
+ * ```ts
+ * const session = await sessions.create(user.id, { cart: [] }, { tenantId, meta: { device: 'Firefox on Linux' } })
+ * await sessions.update(session.id, (data) => ({ cart: [...data.cart, item] }))
+ * await sessions.destroyAllForUser(user.id, { except: session.id })
+ * ```
+ */
+export class SessionService<T = unknown> {
+  private readonly options: ResolvedSessionOptions
+  private readonly codec: ValueCodec
+  private readonly clock: Clock
+  private readonly random: RandomSource
+  private readonly ended: SessionSurroundings['ended']
+  /** The changes of each session that are under way in this process, one after the other. */
+  private readonly changing = new Map<string, Promise<unknown>>()
+
+  /** @param store where the sessions are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
+  constructor(
+    private readonly store: () => SessionStore,
+    options: SessionOptions = {},
+    { clock = systemClock, random = systemRandom, ended }: SessionSurroundings = {},
+  ) {
+    this.options = resolveSessionOptions(options)
+    const { encryption, maxBytes } = this.options
+    this.codec = new ValueCodec({ encryption, maxValueBytes: maxBytes, compression: false })
+    this.clock = clock
+    this.random = random
+    this.ended = ended
+  }
+
+  /**
+   * Begins a session, under an id that nobody had before: call it at each log-in.
+   * @throws SessionUnavailableError; InvalidKeyError, SerializationError, ValueTooLargeError
+   */
+  async create(userId: string, data: T, { tenantId, meta = {} }: CreateSessionOptions = {}): Promise<Session<T>> {
+    assertKey(userId, 'userId')
+    if (tenantId !== undefined) assertKey(tenantId, 'tenantId')
+    const { idleMs, absoluteMs, maxPerUser } = this.options
+    const home = homeOf(userId)
+    const id = newSessionId(home)
+    const stored = await this.store().create({
+      ...refOf(id)!,
+      userId,
+      tenantId: tenantId ?? null,
+      meta: metaText(meta),
+      data: await this.encode(userId, data),
+      ...{ idleMs, absoluteMs, maxPerUser },
+    })
+    sessionCreated.publish(() => ({ userId }))
+    return this.sessionOf(id, stored, data)
+  }
+
+  /** The session, whose idle time begins anew; null: there is none of this id. @throws SessionUnavailableError, SerializationError */
+  async get(id: string): Promise<Session<T> | null> {
+    const ref = refOf(id)
+    const stored = ref && (await this.store().read(ref))
+    return stored ? this.read(id, stored) : null
+  }
+
+  /**
+   * Changes the data: `change` gets what is there and answers what shall be. It may be called again, when another process was faster.
+   * @throws SessionNotFoundError, SessionConflictError, SessionUnavailableError; what `change` throws; SerializationError, ValueTooLargeError
+   */
+  async update(id: string, change: (data: T) => T | Promise<T>): Promise<Session<T>> {
+    const ref = refOf(id)
+    if (ref === undefined) throw new SessionNotFoundError()
+    return this.inTurn(ref.hash, async () => {
+      const pauses = new Backoff(PAUSES, this.random)
+      for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+        const before = await this.store().read(ref)
+        if (before === null) throw new SessionNotFoundError()
+        const data = await change((await this.read(id, before)).data)
+        const after = await this.store().write(ref, before.version, await this.encode(before.userId, data))
+        if (after === null) throw new SessionNotFoundError()
+        if (after !== 'changed') return this.sessionOf(id, after, data)
+        await pause(this.clock, pauses.next())
+      }
+      throw new SessionConflictError(MOST_ATTEMPTS)
+    })
+  }
+
+  /** The idle time begins anew, as with {@link get}. False: there is no such session. @throws SessionUnavailableError */
+  async touch(id: string): Promise<boolean> {
+    const ref = refOf(id)
+    return ref !== undefined && (await this.store().read(ref)) !== null
+  }
+
+  /**
+   * Gives the session another id, as after a log-in or a change of rights: whoever knew the one before can't use it after `session.rotationGrace`.
+   * @throws SessionNotFoundError, SessionUnavailableError, SerializationError
+   */
+  async rotate(id: string, { grace }: { readonly grace?: false | undefined } = {}): Promise<Session<T>> {
+    const ref = refOf(id)
+    if (ref === undefined) throw new SessionNotFoundError()
+    const next = newSessionId(ref.home)
+    const graceMs = grace === false ? 0 : this.options.rotationGraceMs
+    const stored = await this.store().rotate(ref, refOf(next)!.hash, graceMs)
+    if (stored === null) throw new SessionNotFoundError()
+    return this.read(next, stored)
+  }
+
+  /** Ends a session. False: there was none. @throws SessionUnavailableError it may not have ended: say it again */
+  async destroy(id: string): Promise<boolean> {
+    const ref = refOf(id)
+    return ref !== undefined && this.end(ref)
+  }
+
+  /** Ends one of a user's sessions, by its `handle`. False: there was none. @throws as {@link destroy} */
+  async destroyOne(userId: string, handle: string): Promise<boolean> {
+    assertKey(handle, 'handle')
+    const ref = { home: homeOf(userId), hash: handle }
+    const known = await this.store().read(ref)
+    return known !== null && known.userId === userId && this.end(ref)
+  }
+
+  /** A user's sessions, oldest first: the devices. @throws SessionUnavailableError */
+  async listForUser(
+    userId: string,
+    { tenantId }: { readonly tenantId?: string | undefined } = {},
+  ): Promise<SessionInfo[]> {
+    const sessions = await this.store().list({ home: homeOf(userId), userId })
+    return sessions.filter((session) => tenantId === undefined || session.tenantId === tenantId).map(infoOf)
+  }
+
+  /**
+   * Ends all sessions of a user, but `except`: log out everywhere. What was cached for the user (`forUser`) goes as well.
+   * @returns how many @throws as {@link destroy}; CacheUnavailableError the sessions have ended, and what was cached goes later
+   */
+  async destroyAllForUser(
+    userId: string,
+    { tenantId, except }: { readonly tenantId?: string | undefined; readonly except?: string | undefined } = {},
+  ): Promise<number> {
+    const exceptHash = except === undefined ? undefined : refOf(except)?.hash
+    const count = await this.store().destroyAll({ home: homeOf(userId), userId }, { tenantId, exceptHash })
+    sessionDestroyed.publish(() => ({ userId, count }))
+    await this.ended?.(userId, tenantId)
+    return count
+  }
+
+  private async end(ref: SessionRef): Promise<boolean> {
+    const ended = await this.store().destroy(ref, 0)
+    if (ended) sessionDestroyed.publish(() => ({ count: 1 }))
+    return ended
+  }
+
+  /** Whoever changes the same session in this process waits, instead of being told again and again that another was faster. */
+  private async inTurn<Result>(hash: string, work: () => Promise<Result>): Promise<Result> {
+    const turn = (this.changing.get(hash) ?? Promise.resolve()).then(work, work)
+    this.changing.set(hash, turn)
+    try {
+      return await turn
+    } finally {
+      if (this.changing.get(hash) === turn) this.changing.delete(hash)
+    }
+  }
+
+  private async encode(userId: string, data: T): Promise<SessionData> {
+    const { codec, payload } = await this.codec.encode(`session:${userId}`, data)
+    return { codec, payload }
+  }
+
+  private async read(id: string, stored: StoredSession): Promise<Session<T>> {
+    const { codec, payload } = stored.data
+    return this.sessionOf(id, stored, (await this.codec.decode(`session:${stored.userId}`, codec, payload)) as T)
+  }
+
+  private sessionOf(id: string, stored: StoredSession, data: T): Session<T> {
+    return { id, ...infoOf(stored), data }
+  }
+}
+
+const MOST_ATTEMPTS = 50
+const PAUSES = { baseMs: 2, capMs: 100 }
+const MOST_META = 4_096
+
+function metaText(meta: Readonly<Record<string, unknown>>): string {
+  const text = JSON.stringify(meta)
+  if (text.length > MOST_META)
+    throw new ConfigurationError('meta', `has ${text.length} characters as JSON, the most is ${MOST_META}`)
+  return text
+}
+
+function infoOf({ hash, userId, tenantId, meta, createdAt, seenAt, expiresAt }: StoredSession): SessionInfo {
+  return {
+    handle: hash,
+    userId,
+    tenantId: tenantId ?? undefined,
+    createdAt: new Date(createdAt),
+    seenAt: new Date(seenAt),
+    expiresAt: new Date(expiresAt),
+    meta: meta === '' ? {} : (JSON.parse(meta) as Record<string, unknown>),
+  }
+}

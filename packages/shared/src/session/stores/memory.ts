@@ -1,0 +1,190 @@
+import type { Clock } from '../../kernel/clock.js'
+import type { MemoryHub } from '../../kernel/memory-hub.js'
+import { SessionUnavailableError } from '../errors.js'
+import type {
+  DestroyFilter,
+  NewSession,
+  SessionData,
+  SessionRef,
+  SessionStore,
+  StoredSession,
+  UserRef,
+} from '../session-store.js'
+
+/** The port in process, on what modules of one `MemoryHub` share. Says and does what the scripts of `lua/` do, step by step. */
+export class MemorySessionStore implements SessionStore {
+  private readonly space: MemorySessions
+
+  constructor(hub: MemoryHub, keyPrefix: string) {
+    this.space = hub.part('session', keyPrefix, ({ clock }) => new MemorySessions(clock))
+  }
+
+  async create(session: NewSession): Promise<StoredSession> {
+    const created = this.space.save(session, false)
+    if (created === null) throw new SessionUnavailableError('there is a session of this id already')
+    return created
+  }
+
+  async read({ hash }: SessionRef): Promise<StoredSession | null> {
+    return this.space.read(hash)
+  }
+
+  async write({ hash }: SessionRef, version: number, data: SessionData): Promise<StoredSession | 'changed' | null> {
+    return this.space.write(hash, version, data)
+  }
+
+  async put(session: NewSession): Promise<boolean> {
+    return this.space.save(session, true) !== null
+  }
+
+  async rotate({ hash }: SessionRef, nextHash: string, graceMs: number): Promise<StoredSession | null> {
+    return this.space.rotate(hash, nextHash, graceMs)
+  }
+
+  async destroy({ hash }: SessionRef, tombstoneMs: number): Promise<boolean> {
+    return this.space.destroy(hash, tombstoneMs)
+  }
+
+  async list({ userId }: UserRef): Promise<readonly StoredSession[]> {
+    return this.space.of(userId)
+  }
+
+  async destroyAll({ userId }: UserRef, { tenantId, exceptHash }: DestroyFilter): Promise<number> {
+    const spared = exceptHash === undefined ? undefined : (this.space.find(exceptHash)?.session.hash ?? exceptHash)
+    const ending = this.space
+      .of(userId)
+      .filter((session) => session.hash !== spared && (tenantId === undefined || session.tenantId === tenantId))
+    for (const { hash } of ending) this.space.bury(hash, 1)
+    return ending.length
+  }
+}
+
+/** What is at a hash until a time: a session, the way to its other id, or a tombstone. */
+type Place = { until: number } & (
+  | { kind: 'session'; session: StoredSession; readonly idleMs: number; readonly ends: number }
+  | { readonly kind: 'moved'; readonly to: string }
+  | { readonly kind: 'tombstone' }
+)
+
+/** The sessions under one prefix. Every method is one atomic step. */
+class MemorySessions {
+  private readonly places = new Map<string, Place>()
+  private readonly users = new Map<string, Set<string>>()
+  private writes = 0
+
+  constructor(private readonly clock: Clock) {}
+
+  save(given: NewSession, inPlace: boolean): StoredSession | null {
+    const { idleMs, absoluteMs, maxPerUser = 0, home, hash, userId, tenantId, meta, data } = given
+    const { now } = this
+    this.sweepSometimes()
+    const known = this.at(hash)
+    if (known?.kind === 'tombstone' || (known?.kind === 'session' && !inPlace)) return null
+    const before = known?.kind === 'session' ? known : undefined
+    if (before !== undefined) this.users.get(before.session.userId)?.delete(hash)
+    const ends = before?.ends ?? now + absoluteMs
+    const until = Math.min(now + idleMs, ends)
+    const session: StoredSession = {
+      ...{ home, hash, userId, tenantId, meta, data },
+      version: (before?.session.version ?? 0) + 1,
+      createdAt: before?.session.createdAt ?? now,
+      seenAt: now,
+      expiresAt: until,
+    }
+    this.places.set(hash, { kind: 'session', session, idleMs, ends, until })
+    if (userId !== '') {
+      this.users.set(userId, (this.users.get(userId) ?? new Set()).add(hash))
+      if (maxPerUser > 0) for (const { hash: oldest } of this.of(userId).slice(0, -maxPerUser)) this.bury(oldest, 1)
+    }
+    return session
+  }
+
+  read(hash: string): StoredSession | null {
+    const place = this.find(hash)
+    if (place === undefined) return null
+    const { now } = this
+    const until = Math.min(now + place.idleMs, place.ends)
+    if (place.until < until - place.idleMs / 20) {
+      place.until = until
+      place.session = { ...place.session, seenAt: now }
+    }
+    place.session = { ...place.session, expiresAt: place.until }
+    return place.session
+  }
+
+  write(hash: string, version: number, data: SessionData): StoredSession | 'changed' | null {
+    const read = this.read(hash)
+    if (read === null) return null
+    if (read.version !== version) return 'changed'
+    const place = this.find(hash)!
+    place.session = { ...read, data, version: version + 1 }
+    return place.session
+  }
+
+  rotate(from: string, to: string, graceMs: number): StoredSession | null {
+    const read = this.read(from)
+    if (read === null) return null
+    const place = this.find(from)!
+    const { hash, userId } = read
+    this.places.set(to, { ...place, session: { ...read, hash: to } })
+    const hashes = this.users.get(userId)
+    if (hashes?.delete(hash)) hashes.add(to)
+    const until = graceMs > 0 ? this.now + graceMs : place.ends
+    this.places.set(hash, graceMs > 0 ? { kind: 'moved', to, until } : { kind: 'tombstone', until })
+    return this.find(to)!.session
+  }
+
+  destroy(hash: string, tombstoneMs: number): boolean {
+    const found = this.find(hash)
+    if (found !== undefined) this.bury(found.session.hash, tombstoneMs)
+    if ((found !== undefined || tombstoneMs > 0) && this.at(hash)?.kind !== 'tombstone') this.bury(hash, tombstoneMs)
+    return found !== undefined
+  }
+
+  bury(hash: string, tombstoneMs: number): void {
+    const place = this.at(hash)
+    if (place?.kind === 'session') this.users.get(place.session.userId)?.delete(hash)
+    const until = place?.kind === 'session' ? place.ends : Math.max(place?.until ?? 0, this.now + tombstoneMs)
+    this.places.set(hash, { kind: 'tombstone', until })
+  }
+
+  /** Oldest first. */
+  of(userId: string): StoredSession[] {
+    const hashes = this.users.get(userId)
+    if (hashes === undefined) return []
+    const sessions: StoredSession[] = []
+    for (const hash of hashes) {
+      const place = this.at(hash)
+      if (place?.kind === 'session') sessions.push({ ...place.session, expiresAt: place.until })
+      else hashes.delete(hash)
+    }
+    if (hashes.size === 0) this.users.delete(userId)
+    return sessions.toSorted((one, other) => one.createdAt - other.createdAt)
+  }
+
+  find(hash: string): (Place & { kind: 'session' }) | undefined {
+    let place = this.at(hash)
+    for (let step = 0; step < 8 && place?.kind === 'moved'; step++) {
+      place = this.at(place.to)
+    }
+    return place?.kind === 'session' ? place : undefined
+  }
+
+  private at(hash: string): Place | undefined {
+    const place = this.places.get(hash)
+    if (place === undefined || place.until > this.now) return place
+    this.places.delete(hash)
+    return undefined
+  }
+
+  private sweepSometimes(): void {
+    if (++this.writes % SWEEP_EVERY !== 0) return
+    for (const hash of this.places.keys()) this.at(hash)
+  }
+
+  private get now(): number {
+    return Math.floor(this.clock.wall())
+  }
+}
+
+const SWEEP_EVERY = 1_000
