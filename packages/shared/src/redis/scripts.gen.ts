@@ -241,6 +241,71 @@ local head = string.format('%s%013.0f %013.0f ', ARGV[2], now + ARGV[4], now + A
 redis.call('SET', KEYS[1], head .. string.sub(entry, tail), 'PX', ARGV[5])
 return 1`,
   },
+  /** jwt/lua/begin.lua */
+  jwtBegin: {
+    name: 'jwtBegin',
+    sha: 'da80968a4129710f388e1436a59af82b1a4a0bd1',
+    lua: `redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'token', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`,
+  },
+  /** jwt/lua/end.lua */
+  jwtEnd: {
+    name: 'jwtEnd',
+    sha: 'b90514ce689c7a37693a1cdc64376ebd7896ab21',
+    lua: `redis.call('SET', KEYS[2], '1', 'PX', ARGV[2])
+redis.call('DEL', KEYS[1])
+redis.pcall('PUBLISH', ARGV[1], KEYS[2])
+return 1`,
+  },
+  /** jwt/lua/mark-before.lua */
+  jwtMarkBefore: {
+    name: 'jwtMarkBefore',
+    sha: 'aa74bf254804f04f1559b3315d0b4b6f6942b92f',
+    lua: `local second = ARGV[2] == '' and tonumber(redis.call('TIME')[1]) or tonumber(ARGV[2])
+local known = redis.call('GET', KEYS[1])
+if known and tonumber(known) > second then
+  second = tonumber(known)
+end
+redis.call('SET', KEYS[1], string.format('%.0f', second), 'PX', ARGV[3])
+redis.pcall('PUBLISH', ARGV[1], KEYS[1])
+return second`,
+  },
+  /** jwt/lua/mark.lua */
+  jwtMark: {
+    name: 'jwtMark',
+    sha: '710dff59056a658509bdf79f3eee047cb53aa57e',
+    lua: `redis.call('SET', KEYS[1], '1', ARGV[2], ARGV[3])
+redis.pcall('PUBLISH', ARGV[1], KEYS[1])
+return 1`,
+  },
+  /** jwt/lua/rotate.lua */
+  jwtRotate: {
+    name: 'jwtRotate',
+    sha: 'c779e753256db5565e1ec6679a3c87aff792b06f',
+    lua: `if redis.call('EXISTS', KEYS[2]) == 1 then
+  return { 'revoked', '' }
+end
+local token, before, at = unpack(redis.call('HMGET', KEYS[1], 'token', 'before', 'at'))
+if not token then
+  return { 'unknown', '' }
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+if token == ARGV[2] then
+  redis.call('HSET', KEYS[1], 'token', ARGV[3], 'before', ARGV[2], 'at', string.format('%.0f', now))
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  return { 'rotated', ARGV[3] }
+end
+if before == ARGV[2] and now - at <= tonumber(ARGV[5]) then
+  return { 'repeated', token }
+end
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[4])
+redis.call('DEL', KEYS[1])
+redis.pcall('PUBLISH', ARGV[1], KEYS[2])
+return { 'reused', '' }`,
+  },
   /** lock/lua/acquire.lua */
   lockAcquire: {
     name: 'lockAcquire',
@@ -425,6 +490,89 @@ end
 wake()
 return given`,
   },
+  /** pubsub/lua/append.lua */
+  pubsubAppend: {
+    name: 'pubsubAppend',
+    sha: 'da31171a8d887ec46fce10515c00b7ade7aaf11a',
+    lua: `if KEYS[2] then
+  local known = redis.call('GET', KEYS[2])
+  if known then
+    return { known, 0 }
+  end
+end
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'm', ARGV[2])
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - ARGV[4]))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if KEYS[2] then
+  redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
+end
+redis.call(ARGV[5] == '1' and 'SPUBLISH' or 'PUBLISH', ARGV[1], id .. ' ' .. (last and last[1] or '0-0') .. ' ' .. ARGV[2])
+return { id, 1 }`,
+  },
+  /** pubsub/lua/claim.lua */
+  pubsubClaim: {
+    name: 'pubsubClaim',
+    sha: '3aa15a756a31a2193aba2c22c709c7ca6d80d588',
+    lua: `if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[5], 'MKSTREAM')
+  redis.call('PEXPIRE', KEYS[1], ARGV[6])
+end
+local found = redis.pcall('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[4], '0-0', 'COUNT', ARGV[3])
+if found.err then
+  if not string.find(found.err, 'NOGROUP', 1, true) then
+    return found
+  end
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[5])
+  found = { '0-0', {}, {} }
+end
+local out = {}
+for _, entry in ipairs(found[2]) do
+  if entry and entry[2] then
+    local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
+    out[#out + 1] = { entry[1], entry[2][2], pending[1] and pending[1][4] or 1 }
+  end
+end
+local room = tonumber(ARGV[3]) - #out
+if room > 0 then
+  local fresh = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', room, 'STREAMS', KEYS[1], '>')
+  if fresh then
+    for _, entry in ipairs(fresh[1][2]) do
+      out[#out + 1] = { entry[1], entry[2][2], 1 }
+    end
+  end
+end
+return out`,
+  },
+  /** pubsub/lua/keep.lua */
+  pubsubKeep: {
+    name: 'pubsubKeep',
+    sha: '7e41fd491aaa1ddcd229bdfa6372e06a6bdefefb',
+    lua: `local mine = {}
+for i = 3, #ARGV do
+  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+  if not pending.err and #pending > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+    mine[#mine + 1] = ARGV[i]
+  end
+end
+return mine`,
+  },
+  /** pubsub/lua/read.lua */
+  pubsubRead: {
+    name: 'pubsubRead',
+    sha: '1f60ae36521055bdf0a796390373e2d84ff5d980',
+    lua: `local gap = 0
+if ARGV[1] ~= '0-0' and #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
+  local first = redis.call('XRANGE', KEYS[1], '-', ARGV[1], 'COUNT', 1)
+  if #first == 0 then
+    gap = 1
+  end
+end
+return { gap, redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2]) }`,
+  },
   /** rate-limit/lua/enter.lua */
   rateLimitEnter: {
     name: 'rateLimitEnter',
@@ -478,11 +626,12 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: 'ee491395992674887b603aa5f99b0c21853a30d5',
-    lua: `local clock = redis.call('TIME')
+    sha: '46e3e9e9f780381a4fb1e394bdef36a93e2eb88a',
+    lua: `local max, min = math.max, math.min
+local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
-  local rest = math.fmod(a, b)
+  local rest = a % b
   if rest < 0 then
     rest = rest + b
   end
@@ -492,22 +641,33 @@ local function quotient_up(a, b)
   return -quotient(-a, b)
 end
 local function left(window, at, now)
-  return math.min(window, (at + 1) * window - now)
+  return min(window, (at + 1) * window - now)
 end
-local function settle(kind, limit, window, text, now)
-  local used, at, before = 0, 0, 0
-  if text then
-    local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
-    used, at, before = tonumber(first), tonumber(second), tonumber(third)
+local function spec_after(place)
+  local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
+  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
+  spec.tick = tonumber(tick)
+  spec.now = quotient(micros, spec.tick)
+  spec.past = micros - spec.now * spec.tick
+  return spec
+end
+local function state_in(kept)
+  if kept then
+    return struct.unpack('<ddd', kept)
   end
-  if kind == 'b' then
-    return math.max(0, used - math.max(0, now - at) * limit), now, 0
+  return 0, 0, 0
+end
+local function settle(spec, used, at, before)
+  local now = spec.now
+  if spec.kind == 'b' then
+    return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  if kind == 'f' then
+  local window = spec.window
+  if spec.kind == 'f' then
     if now >= at or used == 0 then
       return 0, now + window, 0
     end
-    return used, math.min(at, now + window), 0
+    return used, min(at, now + window), 0
   end
   local current = quotient(now, window)
   if at >= current then
@@ -515,61 +675,61 @@ local function settle(kind, limit, window, text, now)
   end
   return 0, current, at == current - 1 and used or 0
 end
-local function free(kind, limit, burst, window, used, at, before, now)
-  if kind == 'b' then
-    return quotient(burst * window - used, window)
+local function free(spec, used, at, before)
+  local window = spec.window
+  if spec.kind == 'b' then
+    return quotient(spec.burst * window - used, window)
   end
-  if kind == 'f' then
-    return limit - used
+  if spec.kind == 'f' then
+    return spec.limit - used
   end
-  return quotient((limit - used) * window - before * left(window, at, now), window)
+  return quotient((spec.limit - used) * window - before * left(window, at, spec.now), window)
 end
-local function wait(kind, limit, burst, window, used, at, before, now, cost)
-  if cost > burst then
+local function wait(spec, used, at, before, cost)
+  local limit, window = spec.limit, spec.window
+  if cost > spec.burst then
     return window
   end
-  if kind == 'b' then
-    return quotient_up(used - (burst - cost) * window, limit)
+  if spec.kind == 'b' then
+    return quotient_up(used - (spec.burst - cost) * window, limit)
   end
-  if kind == 'f' then
-    return at - now
+  if spec.kind == 'f' then
+    return at - spec.now
   end
   if used + cost <= limit then
-    return left(window, at, now) - quotient((limit - used - cost) * window, before)
+    return left(window, at, spec.now) - quotient((limit - used - cost) * window, before)
   end
-  return left(window, at, now) + math.max(0, window - quotient((limit - cost) * window, used))
+  return left(window, at, spec.now) + max(0, window - quotient((limit - cost) * window, used))
 end
-local function ends(kind, limit, window, used, at, before, now)
-  if kind == 'b' then
-    return used == 0 and 0 or limit == 0 and window or quotient_up(used, limit)
+local function ends(spec, used, at, before)
+  if spec.kind == 'b' then
+    return used == 0 and 0 or spec.limit == 0 and spec.window or quotient_up(used, spec.limit)
   end
-  if kind == 'f' then
-    return used > 0 and at - now or 0
+  if spec.kind == 'f' then
+    return used > 0 and at - spec.now or 0
   end
-  return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
+  local rest = left(spec.window, at, spec.now)
+  return used > 0 and rest + spec.window or before > 0 and rest or 0
 end
-local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
+local function us(ticks, spec)
+  return ticks == 0 and 0 or min(ticks * spec.tick, 9000000000000000) - spec.past
 end
 local function keep(key, used, at, before, reset)
-  redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
+  redis.call('SET', key, struct.pack('<ddd', used, at, before), 'PX', math.ceil(reset / 1000) + 1000)
 end
-local place = 2
 for i = 1, #KEYS do
-  local kind, limit, window, tick, units = unpack(ARGV, place + 1, place + 5)
-  limit, window, tick, units = tonumber(limit), tonumber(window), tonumber(tick), tonumber(units)
-  place = place + 5
-  local text = redis.call('GET', KEYS[i])
-  if text then
-    local now = quotient(micros, tick)
-    local used, at, before = settle(kind, limit, window, text, now)
-    if kind == 'b' then
-      used = math.max(0, used - units * window)
+  local place = 6 * i - 4
+  local spec, units = spec_after(place), tonumber(ARGV[place + 6])
+  local kept = redis.call('GET', KEYS[i])
+  if kept then
+    local used, at, before = settle(spec, state_in(kept))
+    if spec.kind == 'b' then
+      used = max(0, used - units * spec.window)
     else
-      before = math.max(0, before - math.max(0, units - used))
-      used = math.max(0, used - units)
+      before = max(0, before - max(0, units - used))
+      used = max(0, used - units)
     end
-    keep(KEYS[i], used, at, before, us(ends(kind, limit, window, used, at, before, now), tick))
+    keep(KEYS[i], used, at, before, us(ends(spec, used, at, before), spec))
   end
   redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
 end
@@ -599,11 +759,12 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '7fbcf54024fe1441f7e9f776c0baf7141c3e31bf',
-    lua: `local clock = redis.call('TIME')
+    sha: '944d3aa6653eb303c51fb5b90b5bc4e660ea4955',
+    lua: `local max, min = math.max, math.min
+local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
-  local rest = math.fmod(a, b)
+  local rest = a % b
   if rest < 0 then
     rest = rest + b
   end
@@ -613,22 +774,33 @@ local function quotient_up(a, b)
   return -quotient(-a, b)
 end
 local function left(window, at, now)
-  return math.min(window, (at + 1) * window - now)
+  return min(window, (at + 1) * window - now)
 end
-local function settle(kind, limit, window, text, now)
-  local used, at, before = 0, 0, 0
-  if text then
-    local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
-    used, at, before = tonumber(first), tonumber(second), tonumber(third)
+local function spec_after(place)
+  local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
+  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
+  spec.tick = tonumber(tick)
+  spec.now = quotient(micros, spec.tick)
+  spec.past = micros - spec.now * spec.tick
+  return spec
+end
+local function state_in(kept)
+  if kept then
+    return struct.unpack('<ddd', kept)
   end
-  if kind == 'b' then
-    return math.max(0, used - math.max(0, now - at) * limit), now, 0
+  return 0, 0, 0
+end
+local function settle(spec, used, at, before)
+  local now = spec.now
+  if spec.kind == 'b' then
+    return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  if kind == 'f' then
+  local window = spec.window
+  if spec.kind == 'f' then
     if now >= at or used == 0 then
       return 0, now + window, 0
     end
-    return used, math.min(at, now + window), 0
+    return used, min(at, now + window), 0
   end
   local current = quotient(now, window)
   if at >= current then
@@ -636,87 +808,625 @@ local function settle(kind, limit, window, text, now)
   end
   return 0, current, at == current - 1 and used or 0
 end
-local function free(kind, limit, burst, window, used, at, before, now)
-  if kind == 'b' then
-    return quotient(burst * window - used, window)
+local function free(spec, used, at, before)
+  local window = spec.window
+  if spec.kind == 'b' then
+    return quotient(spec.burst * window - used, window)
   end
-  if kind == 'f' then
-    return limit - used
+  if spec.kind == 'f' then
+    return spec.limit - used
   end
-  return quotient((limit - used) * window - before * left(window, at, now), window)
+  return quotient((spec.limit - used) * window - before * left(window, at, spec.now), window)
 end
-local function wait(kind, limit, burst, window, used, at, before, now, cost)
-  if cost > burst then
+local function wait(spec, used, at, before, cost)
+  local limit, window = spec.limit, spec.window
+  if cost > spec.burst then
     return window
   end
-  if kind == 'b' then
-    return quotient_up(used - (burst - cost) * window, limit)
+  if spec.kind == 'b' then
+    return quotient_up(used - (spec.burst - cost) * window, limit)
   end
-  if kind == 'f' then
-    return at - now
+  if spec.kind == 'f' then
+    return at - spec.now
   end
   if used + cost <= limit then
-    return left(window, at, now) - quotient((limit - used - cost) * window, before)
+    return left(window, at, spec.now) - quotient((limit - used - cost) * window, before)
   end
-  return left(window, at, now) + math.max(0, window - quotient((limit - cost) * window, used))
+  return left(window, at, spec.now) + max(0, window - quotient((limit - cost) * window, used))
 end
-local function ends(kind, limit, window, used, at, before, now)
-  if kind == 'b' then
-    return used == 0 and 0 or limit == 0 and window or quotient_up(used, limit)
+local function ends(spec, used, at, before)
+  if spec.kind == 'b' then
+    return used == 0 and 0 or spec.limit == 0 and spec.window or quotient_up(used, spec.limit)
   end
-  if kind == 'f' then
-    return used > 0 and at - now or 0
+  if spec.kind == 'f' then
+    return used > 0 and at - spec.now or 0
   end
-  return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
+  local rest = left(spec.window, at, spec.now)
+  return used > 0 and rest + spec.window or before > 0 and rest or 0
 end
-local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
+local function us(ticks, spec)
+  return ticks == 0 and 0 or min(ticks * spec.tick, 9000000000000000) - spec.past
 end
 local function keep(key, used, at, before, reset)
-  redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
+  redis.call('SET', key, struct.pack('<ddd', used, at, before), 'PX', math.ceil(reset / 1000) + 1000)
 end
 local spending = ARGV[1] == '1'
 local specs, place = {}, 2
 for i = 1, tonumber(ARGV[2]) do
-  local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
-  tick = tonumber(tick)
-  specs[i] = { kind, tonumber(limit), tonumber(burst), tonumber(window), tick, quotient(micros, tick) }
+  specs[i] = spec_after(place)
   place = place + 5
 end
+local used, at, before = {}, {}, {}
+for i, kept in ipairs(redis.call('MGET', unpack(KEYS))) do
+  local key = KEYS[i]
+  used[key], at[key], before[key] = state_in(kept)
+end
+local spent, resets = {}, {}
 local replies, key, out = {}, 0, 0
-local asks, states = {}, {}
-while ARGV[place + 1] do
-  local count = tonumber(ARGV[place + 1])
-  place = place + 1
+local keys, u, a, b, rooms, grants = {}, {}, {}, {}, {}, {}
+local function judge(asks)
   local passes = true
-  for i = 1, count do
-    local spec = specs[tonumber(ARGV[place + 1])]
-    local cost, most = tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
-    place = place + 3
-    local used, at, before = settle(spec[1], spec[2], spec[4], redis.call('GET', KEYS[key + i]), spec[6])
-    local room = free(spec[1], spec[2], spec[3], spec[4], used, at, before, spec[6])
-    local granted = cost <= room and math.min(most, room) or 0
-    passes = passes and granted > 0
-    asks[i] = { spec, cost, granted, used, at, before, room }
+  for i = 1, #asks do
+    local ask, name = asks[i], KEYS[key + i]
+    u[i], a[i], b[i] = settle(ask.spec, used[name], at[name], before[name])
+    rooms[i] = free(ask.spec, u[i], a[i], b[i])
+    grants[i] = ask.cost <= rooms[i] and min(ask.most, rooms[i]) or 0
+    passes = passes and grants[i] > 0
   end
-  for i = 1, count do
-    local spec, cost, granted, used, at, before, room = unpack(asks[i])
-    local retry = 0
+  local spends = passes and spending
+  for i = 1, #asks do
+    local ask, name, granted, retry = asks[i], KEYS[key + i], grants[i], 0
     if granted == 0 then
-      retry = us(wait(spec[1], spec[2], spec[3], spec[4], used, at, before, spec[6], cost), spec[5])
-    elseif passes and spending then
-      used = used + granted * (spec[1] == 'b' and spec[4] or 1)
-      room = room - granted
+      retry = us(wait(ask.spec, u[i], a[i], b[i], ask.cost), ask.spec)
+    elseif spends then
+      u[i] = u[i] + granted * ask.unit
+      rooms[i] = rooms[i] - granted
     end
-    local reset = us(ends(spec[1], spec[2], spec[4], used, at, before, spec[6]), spec[5])
-    if passes and spending then
-      keep(KEYS[key + i], used, at, before, reset)
+    local reset = us(ends(ask.spec, u[i], a[i], b[i]), ask.spec)
+    if spends then
+      if not resets[name] then
+        spent[#spent + 1] = name
+      end
+      used[name], at[name], before[name], resets[name] = u[i], a[i], b[i], reset
     end
-    replies[out + 1], replies[out + 2], replies[out + 3], replies[out + 4] = granted, math.max(0, room), retry, reset
+    replies[out + 1], replies[out + 2], replies[out + 3], replies[out + 4] = granted, max(0, rooms[i]), retry, reset
     out = out + 4
   end
-  key = key + count
+  key = key + #asks
+end
+while ARGV[place + 1] do
+  local times, asks = tonumber(ARGV[place + 1]), {}
+  local count = tonumber(ARGV[place + 2])
+  place = place + 2
+  for i = 1, count do
+    local spec = specs[tonumber(ARGV[place + 1])]
+    asks[i] = { spec = spec, cost = tonumber(ARGV[place + 2]), most = tonumber(ARGV[place + 3]) }
+    asks[i].unit = spec.kind == 'b' and spec.window or 1
+    place = place + 3
+  end
+  for _ = 1, times do
+    judge(asks)
+  end
+end
+for i = 1, #spent do
+  local name = spent[i]
+  keep(name, used[name], at[name], before[name], resets[name])
 end
 return replies`,
+  },
+  /** session/lua/create.lua */
+  sessionCreate: {
+    name: 'sessionCreate',
+    sha: 'ff3ff484b49ae2dd8a8e26b531c0f5e8c3401c23',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local prefix, hash, user = ARGV[1], ARGV[2], ARGV[3]
+local gone, version, born, ends, owner = unpack(redis.call('HMGET', KEYS[1], 'x', 'v', 'b', 'e', 'u'))
+if gone or (version and ARGV[11] ~= '1') then
+  return false
+end
+born, ends = tonumber(born or now), tonumber(ends or now + ARGV[9])
+if owner and owner ~= user then
+  redis.call('ZREM', prefix .. 'u:' .. owner, hash)
+end
+redis.call('HSET', KEYS[1], 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
+  'b', text(born), 's', text(now), 'i', ARGV[8], 'e', text(ends))
+redis.call('PEXPIRE', KEYS[1], text(math.max(1, math.min(ARGV[8], ends - now))))
+if user ~= '' then
+  index(prefix, user, hash, born, ends)
+  local most = tonumber(ARGV[10])
+  if most > 0 and redis.call('ZCARD', prefix .. 'u:' .. user) > most then
+    for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, -1)) do
+      if redis.call('HEXISTS', prefix .. 's:' .. other, 'v') == 0 then
+        redis.call('ZREM', prefix .. 'u:' .. user, other)
+      end
+    end
+    local surplus = redis.call('ZCARD', prefix .. 'u:' .. user) - most
+    if surplus > 0 then
+      for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, surplus - 1)) do
+        bury(prefix, other, 1)
+      end
+    end
+  end
+end
+return reply(KEYS[1], hash)`,
+  },
+  /** session/lua/destroy-all.lua */
+  sessionDestroyAll: {
+    name: 'sessionDestroyAll',
+    sha: '1fe1f3c134f7c413ce5ff8ea5f09eed85867dd09',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local ended = 0
+local spared = ARGV[4]
+if spared ~= '' then
+  local _, hash = find(ARGV[1], spared)
+  spared = hash or spared
+end
+for _, hash in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local version, tenant = unpack(redis.call('HMGET', ARGV[1] .. 's:' .. hash, 'v', 't'))
+  if not version then
+    redis.call('ZREM', KEYS[1], hash)
+  elseif hash ~= spared and (ARGV[2] ~= '1' or tenant == ARGV[3]) then
+    bury(ARGV[1], hash, 1)
+    ended = ended + 1
+  end
+end
+return ended`,
+  },
+  /** session/lua/destroy.lua */
+  sessionDestroy: {
+    name: 'sessionDestroy',
+    sha: '1afa41e388cf71b25ceb463d787d1c4cb40387e4',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local key, hash = find(ARGV[1], ARGV[2])
+if key then
+  bury(ARGV[1], hash, tonumber(ARGV[3]))
+end
+if hash ~= ARGV[2] and (key or tonumber(ARGV[3]) > 0) and redis.call('HEXISTS', KEYS[1], 'x') == 0 then
+  bury(ARGV[1], ARGV[2], math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[3])))
+end
+return key and 1 or 0`,
+  },
+  /** session/lua/list.lua */
+  sessionList: {
+    name: 'sessionList',
+    sha: 'effef69793bb57dd1e98404bc7b814ed3fed4796',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local out = {}
+for _, hash in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  local key = ARGV[1] .. 's:' .. hash
+  if redis.call('HEXISTS', key, 'v') == 1 then
+    out[#out + 1] = reply(key, hash)
+  else
+    redis.call('ZREM', KEYS[1], hash)
+  end
+end
+return out`,
+  },
+  /** session/lua/read.lua */
+  sessionRead: {
+    name: 'sessionRead',
+    sha: '8dbd295358e0640a6c3d4777f094aa53b60db4b9',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local key, hash = find(ARGV[1], ARGV[2])
+if not key or not touch(key) then
+  return false
+end
+return reply(key, hash)`,
+  },
+  /** session/lua/rotate.lua */
+  sessionRotate: {
+    name: 'sessionRotate',
+    sha: 'ad1767b11f4d6811728cce51996d26589aa27d70',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local key, hash = find(ARGV[1], ARGV[2])
+if not key or not touch(key) then
+  return false
+end
+redis.call('RENAME', key, KEYS[2])
+local user, born, ends = unpack(redis.call('HMGET', KEYS[2], 'u', 'b', 'e'))
+if user ~= '' then
+  redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
+  index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))
+end
+if tonumber(ARGV[4]) > 0 then
+  redis.call('HSET', key, 'n', ARGV[3])
+  redis.call('PEXPIRE', key, ARGV[4])
+else
+  bury(ARGV[1], hash, tonumber(ends) - now)
+end
+return reply(KEYS[2], ARGV[3])`,
+  },
+  /** session/lua/write.lua */
+  sessionWrite: {
+    name: 'sessionWrite',
+    sha: '3f858826b4537da75fd035e28cb602ab7a9acfb0',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function text(number)
+  return string.format('%.0f', number)
+end
+local function find(prefix, hash)
+  for _ = 1, 8 do
+    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
+    if gone or not (next or version) then
+      return nil
+    end
+    if not next then
+      return prefix .. 's:' .. hash, hash
+    end
+    hash = next
+  end
+  return nil
+end
+local function reply(key, hash)
+  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
+  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[10] = hash
+  return fields
+end
+local function touch(key)
+  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local life = math.min(tonumber(idle), tonumber(ends) - now)
+  if life <= 0 then
+    redis.call('DEL', key)
+    return false
+  end
+  if redis.call('PTTL', key) < life - idle / 20 then
+    redis.call('PEXPIRE', key, text(life))
+    redis.call('HSET', key, 's', text(now))
+  end
+  return true
+end
+local function bury(prefix, hash, ms)
+  local key = prefix .. 's:' .. hash
+  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  redis.call('DEL', key)
+  redis.call('HSET', key, 'x', '1')
+  redis.call('PEXPIRE', key, text(rest))
+  if user then
+    redis.call('ZREM', prefix .. 'u:' .. user, hash)
+  end
+end
+local function index(prefix, user, hash, born, ends)
+  local key = prefix .. 'u:' .. user
+  redis.call('ZADD', key, text(born), hash)
+  if redis.call('PTTL', key) < ends - now then
+    redis.call('PEXPIRE', key, text(ends - now))
+  end
+end
+local key, hash = find(ARGV[1], ARGV[2])
+if not key or not touch(key) then
+  return false
+end
+if redis.call('HGET', key, 'v') ~= ARGV[3] then
+  return 0
+end
+redis.call('HSET', key, 'v', text(ARGV[3] + 1), 'c', ARGV[4], 'd', ARGV[5])
+return reply(key, hash)`,
   },
 } satisfies Record<string, Script>
