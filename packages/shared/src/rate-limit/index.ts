@@ -5,26 +5,15 @@ export type { ConcurrencyPlace } from './concurrency.js'
 export type { PlannedRule, RateLimiterOptions, RateLimitPlan } from './options.js'
 export { RateLimit, SkipRateLimit } from './nest/rate-limit.decorator.js'
 export { RateLimitGuard } from './nest/rate-limit.guard.js'
-export type { RateLimitGuardOptions } from './nest/guard-options.js'
-export type { RateLimitOptions } from './nest/rate-limit-options.js'
 export { type RateLimitGuardOptions, RateLimitGuardSettings } from './nest/guard-options.js'
+export type { RateLimitOptions } from './nest/rate-limit-options.js'
 export type { RateLimitRouteRule } from './nest/route-rule.js'
-export { RateLimit, SkipRateLimit } from './nest/rate-limit.decorator.js'
-export { RateLimitGuard } from './nest/rate-limit.guard.js'
 export {
   RateLimitExceededException,
   type RateLimitProblem,
   RateLimitRefusedException,
   RateLimitUndecidedException,
 } from './nest/rate-limit.exception.js'
-export { clientAddress } from './client-address.js'
-export type { RateLimitRouteRule } from './nest/route-rule.js'
-export {
-  RateLimitExceededException,
-  RateLimitRefusedException,
-  RateLimitUndecidedException,
-} from './nest/rate-limit.exception.js'
-export type { RateLimitProblem } from './nest/rate-limit.exception.js'
 export { clientAddress } from './client-address.js'
 export type {
   ConcurrencyOptions,
