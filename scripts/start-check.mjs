@@ -28,12 +28,22 @@ await main(async () => {
     throw error
   })
   const statuses = await Promise.all(SERVICES.map(async (name) => (await fetch(`${urls[name]}/health`)).status))
+  // As the lines say that are printed for a person.
+  const [, token] = /^TOKEN=(\S+)$/m.exec(output) ?? []
+  const answer = await fetch(`${urls['api-gateway']}/master-data/products/1`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const product = await answer.json()
   const start = performance.now()
   child.kill('SIGTERM')
   const how = await ended
   const ms = performance.now() - start
 
   if (statuses.some((status) => status !== 200)) throw new Stop(`GET /health answered ${statuses.join(', ')}`)
+  if (answer.status !== 200 || product.id !== 1 || product.tenantId !== 'aurora-hardware')
+    throw new Stop(`the gateway answered ${answer.status} ${JSON.stringify(product)} to the token that was printed`)
+  if (!/^gateway .* HIT /m.test(output) || !/: 429, ratelimit-policy: .*retry-after: \d/.test(output))
+    throw new Stop(`npm start has shown no hit of the gateway, or no refusal:\n${output}`)
   if (how !== 0 || ms > LONGEST_END_MS) throw new Stop(`npm start left with ${how}, ${Math.round(ms)} ms after SIGTERM`)
   for (const source of ['L1 hit', 'L2 hit', 'database']) {
     if (!new RegExp(`^${source} +.*\\d\\.\\d{3} +\\d+\\.\\d{3} +\\d+`, 'm').test(output))

@@ -8,8 +8,8 @@ const PATIENCE_MS = 10_000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
- * Starts services one after the other – each is `{ name, args, env }`, arguments for Node – and keeps them running. A service is ready when it
- * has printed `ready <url>`; every other line that it prints is printed with its name before it.
+ * Starts services one after the other – each is `{ name, args, env }`, arguments for Node – and keeps them running. `env` may be a function of the
+ * urls of those before it. A service is ready when it has printed `ready <url>`; every other line that it prints is printed with its name before it.
  *
  * Resolves when a signal asked for the end and all have left in order. Rejects with a {@link Stop} when one ended by itself, or badly: the others
  * are taken down first.
@@ -27,7 +27,8 @@ export async function serve(services, { whenReady, print = (line) => console.log
   try {
     const urls = {}
     for (const service of services) {
-      const process = start(service, (line) => print(`${service.name.padEnd(width)} | ${line}`))
+      const env = typeof service.env === 'function' ? service.env({ ...urls }) : service.env
+      const process = start({ ...service, env }, (line) => print(`${service.name.padEnd(width)} | ${line}`))
       running.push(process)
       void process.ended.then(() => {
         if (!leaving.signal.aborted) deserter = process

@@ -13,20 +13,24 @@ const STAYS = leaving(0)
 const DIES = `${READY}; setTimeout(() => process.exit(3), 100)`
 const BREAKS = leaving(7)
 
-/** Runs services with this code; `after` is called when all are ready. Answers the output, and the exit code of the fleet. */
+/** Runs services with this code; `after` is called when all are ready. Answers the output, and the exit code of the fleet. `URLS` are those before. */
 async function runFleet(services, after = () => {}) {
-  const described = Object.entries(services).map(([name, code]) => ({ name, args: ['-e', code], env: { NAME: name } }))
+  const described = Object.entries(services).map(([name, code]) => ({ name, args: ['-e', code] }))
   const program = `
     import { serve } from ${JSON.stringify(fleet)}
     import { main } from ${JSON.stringify(run)}
-    await main(() => serve(${JSON.stringify(described)}, { whenReady: async (urls) => console.log(JSON.stringify(urls)) }))`
+    const services = ${JSON.stringify(described)}.map((service) => ({
+      ...service,
+      env: (urls) => ({ NAME: service.name, URLS: JSON.stringify(urls) }),
+    }))
+    await main(() => serve(services, { whenReady: async (urls) => console.log(JSON.stringify(urls)) }))`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   let ready = false
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       output += chunk
-      if (!ready && output.includes('{')) {
+      if (!ready && /^\{/m.test(output)) {
         ready = true
         after(child)
       }
@@ -41,6 +45,12 @@ describe('services side by side', () => {
     const { code, lines } = await runFleet({ a: STAYS, longer: STAYS }, (child) => child.kill('SIGTERM'))
     expect(lines).toEqual(['a      | hello', 'longer | hello', '{"a":"http://a","longer":"http://longer"}'])
     expect(code).toBe(0)
+  })
+
+  it('know those that were started before them', async () => {
+    const tells = `console.log(process.env.URLS); ${STAYS}`
+    const { lines } = await runFleet({ a: tells, b: tells }, (child) => child.kill('SIGTERM'))
+    expect(lines.filter((line) => line.includes(' | {'))).toEqual(['a | {}', 'b | {"a":"http://a"}'])
   })
 
   it('are all taken down when one of them dies, which is named', async () => {

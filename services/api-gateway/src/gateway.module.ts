@@ -7,7 +7,8 @@ import {
   type OnModuleInit,
   type Type,
 } from '@nestjs/common'
-import { HttpAdapterHost } from '@nestjs/core'
+import { APP_GUARD, HttpAdapterHost } from '@nestjs/core'
+import { RateLimitGuard } from '@vextrus/shared/rate-limit'
 import { AuthenticationMiddleware } from './auth/authentication.middleware.js'
 import { DemoTokenController } from './auth/demo-token.controller.js'
 import { Tokens } from './auth/tokens.js'
@@ -40,6 +41,8 @@ export class GatewayModule implements NestModule, OnModuleInit {
         { provide: GATEWAY_CONFIG, useValue: config },
         { provide: Tokens, useValue: new Tokens(config.tokens) },
         { provide: TenantPlans, useValue: plans },
+        // Before the guards of routes: tokens that are not believed are counted too, by their senders' addresses.
+        { provide: APP_GUARD, useClass: RateLimitGuard },
         Services,
         ServiceReads,
         ServiceWrites,

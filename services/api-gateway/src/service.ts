@@ -23,6 +23,7 @@ export const apiGateway: ConfiguredService<GatewayConfig> = {
         // Whoever has written through one replica reads through every other what was written: a hit of the memory asks Redis first whether
         // anything changed. Nothing changes what it has read.
         l1: { staleness: 'strict', values: 'frozen' },
+        rateLimit: { plan: plans.limits },
       },
       ownKeys: ['response:*'],
       parsesBodies: false,

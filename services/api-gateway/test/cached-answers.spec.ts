@@ -94,7 +94,7 @@ describe('an answer for a tenant', () => {
   })
 
   it('tells whoever asks whether it has changed', async () => {
-    const path = product()
+    const path = '/master-data/suppliers'
     const { headers } = await untilHit(() => gateway.send(path))
     const again = await gateway.send(path, {
       // Of its own accord, `fetch` says no-cache here.
@@ -251,7 +251,7 @@ describe('a write through the gateway', () => {
   })
 
   it('of one tenant leaves the others theirs, and what other services answered', async () => {
-    const path = product()
+    const path = '/master-data/categories'
     const flag = '/me/flags/kept'
     await untilHit(() => gateway.send(path))
     await untilHit(async () => gateway.send(path, await as('ada', OTHER)))

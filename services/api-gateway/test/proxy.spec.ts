@@ -265,7 +265,7 @@ describe('a body', () => {
 describe('a gateway whose patience is at its end', () => {
   let hasty: TestGateway
   beforeAll(async () => {
-    hasty = await startGateway({ upstreamPatienceMs: 600 })
+    hasty = await startGateway({ upstreamPatienceMs: 1_000 })
   })
   afterAll(() => hasty?.close())
 
@@ -305,7 +305,7 @@ describe('a gateway whose patience is at its end', () => {
         if (++count < 8) return
         clearInterval(timer)
         response.end()
-      }, 100)
+      }, 150)
     }
     expect(await hasty.send('/finance/it')).toMatchObject({ status: 200, text: '........' })
   })

@@ -1,6 +1,7 @@
 import { Controller, Get, Header, Inject, Query } from '@nestjs/common'
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger'
 import { z } from 'zod'
+import { PlanLimited } from '../limits/plan-limited.decorator.js'
 import { tokenClaims, Tokens } from './tokens.js'
 
 const query = z.object({
@@ -16,6 +17,7 @@ const answer = z.object({ token: z.string(), expiresIn: z.literal('1h') })
  */
 @ApiTags('demo')
 @Controller('demo')
+@PlanLimited()
 export class DemoTokenController {
   constructor(@Inject(Tokens) private readonly tokens: Tokens) {}
 

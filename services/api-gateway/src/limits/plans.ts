@@ -1,9 +1,14 @@
-/** What a tenant has booked. Windows are a minute; a full bucket holds a minute's worth. */
+import type { RateLimitPlan } from '@vextrus/shared/rate-limit'
+
+/** All limits are so much in this time; a full bucket holds as much, and what is spent comes back evenly. */
+export const WINDOW = '1m'
+
+/** What tenants book: the limits by the names of their rules. */
 const PLANS = {
   free: { user: { limit: 60 }, tenant: { limit: 120 } },
   standard: { user: { limit: 300 }, tenant: { limit: 3_000 } },
   enterprise: { user: { limit: 1_200 }, tenant: { limit: 60_000 } },
-} as const satisfies Readonly<Record<string, Readonly<Record<string, { readonly limit: number }>>>>
+} as const satisfies Readonly<Record<string, RateLimitPlan>>
 
 export type PlanName = keyof typeof PLANS
 

@@ -14,6 +14,7 @@ import { ApiExcludeController } from '@nestjs/swagger'
 import { callerOf } from '../auth/signed-in.guard.js'
 import { GATEWAY_CONFIG, type GatewayConfig } from '../config.js'
 import type { GatewayRequest, GatewayResponse } from '../http/gateway-request.js'
+import { PlanLimited } from '../limits/plan-limited.decorator.js'
 import { ServiceWrites } from '../routes/service-writes.js'
 import { hasBody, passedAnswerHeaders, passedRequestHeaders } from './passed-headers.js'
 import { Services } from './services.js'
@@ -28,6 +29,7 @@ const METHODS = [...SAFE, 'POST', 'PUT', 'PATCH', 'DELETE']
  */
 @ApiExcludeController()
 @Controller()
+@PlanLimited()
 export class ProxyController {
   private readonly logger = new Logger('Proxy')
 

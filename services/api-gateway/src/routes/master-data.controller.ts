@@ -2,6 +2,7 @@ import { Controller, Get, Inject, Req, Res } from '@nestjs/common'
 import { ApiTags } from '@nestjs/swagger'
 import { SignedIn } from '../auth/signed-in.guard.js'
 import type { GatewayRequest, GatewayResponse } from '../http/gateway-request.js'
+import { PlanLimited } from '../limits/plan-limited.decorator.js'
 import { behindFirstSegment, targetOf } from '../proxy/target-path.js'
 import { Cached } from './cached.decorator.js'
 import { type Audience, ServiceReads } from './service-reads.js'
@@ -19,6 +20,7 @@ abstract class MasterDataReads {
 /** For everybody, with and without a token: the world as ISO knows it. It changes with an import, once in months. */
 @ApiTags('lookups')
 @Controller('master-data')
+@PlanLimited()
 export class LookupsController extends MasterDataReads {
   @Get('countries')
   @Cached({ summary: 'All countries', service: 'master-data', for: 'everybody', ttl: '1m' })
@@ -47,10 +49,11 @@ export class LookupsController extends MasterDataReads {
 /** The same for all people of a tenant. */
 @ApiTags('catalogue')
 @Controller('master-data')
+@PlanLimited()
 @SignedIn()
 export class CatalogueController extends MasterDataReads {
   @Get(['products', 'products/search', 'products/batch', 'products/:id', 'products/:id/summary'])
-  @Cached({ summary: 'Products of the tenant', service: 'master-data', for: 'tenant', ttl: '5s' })
+  @Cached({ summary: 'Products of the tenant', service: 'master-data', for: 'tenant', ttl: '10s' })
   products(@Req() request: GatewayRequest, @Res({ passthrough: true }) response: GatewayResponse): Promise<unknown> {
     return this.read('tenant', request, response)
   }

@@ -4,6 +4,7 @@ import { slug } from '@vextrus/service-kit'
 import { z } from 'zod'
 import { callerOf, SignedIn } from '../auth/signed-in.guard.js'
 import type { GatewayRequest, GatewayResponse } from '../http/gateway-request.js'
+import { PlanLimited } from '../limits/plan-limited.decorator.js'
 import { planNames } from '../limits/plans.js'
 import { TenantPlans } from '../limits/tenant-plans.js'
 import { Cached } from './cached.decorator.js'
@@ -19,6 +20,7 @@ const meSchema = z.object({
 /** What is about whoever asks. */
 @ApiTags('me')
 @Controller('me')
+@PlanLimited()
 @SignedIn()
 export class MeController {
   constructor(
@@ -35,7 +37,7 @@ export class MeController {
   }
 
   @Get('flags/:key')
-  @Cached({ summary: 'Whether a feature is on for you', service: 'rules-engine', for: 'user', ttl: '5s' })
+  @Cached({ summary: 'Whether a feature is on for you', service: 'rules-engine', for: 'user', ttl: '10s' })
   flag(
     @Param('key', { schema: slug('new-checkout') }) key: string,
     @Req() request: GatewayRequest,

@@ -1,4 +1,5 @@
 import { type RedisConfig, startService } from '@vextrus/service-kit'
+import type { RateLimitOptions } from '@vextrus/shared/rate-limit'
 import { Tokens } from '../../src/auth/tokens.js'
 import { DEVELOPMENT_KEY, type GatewayConfig } from '../../src/config.js'
 import { apiGateway } from '../../src/service.js'
@@ -13,15 +14,23 @@ const tokenOptions = { key: DEVELOPMENT_KEY, issuer: 'vextrus', audience: 'vextr
 const tokens = new Tokens(tokenOptions)
 
 /** The header of a caller. */
-export const bearer = async (id = 'ada', tenantId = TENANT): Promise<Record<string, string>> => ({
-  authorization: `Bearer ${await tokens.issue({ id, tenantId, roles: ['clerk'] }, '1h')}`,
-})
+export async function bearer(id = 'ada', tenantId = TENANT): Promise<Record<string, string>> {
+  const name = JSON.stringify([id, tenantId])
+  let token = known.get(name)
+  if (token === undefined) known.set(name, (token = tokens.issue({ id, tenantId, roles: ['clerk'] }, '1h')))
+  return { authorization: `Bearer ${await token}` }
+}
+const known = new Map<string, Promise<string>>()
 
 /** What `fetch` takes, with headers that can be added to. */
 export type Init = Omit<RequestInit, 'headers'> & { readonly headers?: Record<string, string> }
 
 /** A gateway on the memory driver, or on Redis, before one server that stands for all services. */
-export async function startGateway(change: Partial<GatewayConfig> = {}, redis?: RedisConfig) {
+export async function startGateway(
+  change: Partial<GatewayConfig> = {},
+  redis?: RedisConfig,
+  limits: RateLimitOptions = {},
+) {
   const upstream = await TestUpstream.start()
   const config: GatewayConfig = {
     port: 0,
@@ -39,7 +48,9 @@ export async function startGateway(change: Partial<GatewayConfig> = {}, redis?: 
     ...(redis && { redis }),
     ...change,
   }
-  const service = await startService(apiGateway.definitionOf(config), config)
+  const definition = apiGateway.definitionOf(config)
+  const rateLimit = { ...definition.cache?.rateLimit, ...limits }
+  const service = await startService({ ...definition, cache: { ...definition.cache, rateLimit } }, config)
   /** As a caller with a token, unless headers say otherwise. */
   const send = async (path: string, init: Init = {}) => {
     const response = await fetch(`${service.url}${path}`, {

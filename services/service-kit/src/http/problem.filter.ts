@@ -11,7 +11,7 @@ export interface InputFault {
 
 /** An error answer, RFC 9457. */
 export const problemSchema = z.object({
-  type: z.literal('about:blank'),
+  type: z.string().meta({ example: 'about:blank' }),
   title: z.string().meta({ example: 'Not Found' }),
   status: z.number().int().meta({ example: 404 }),
   detail: z.string().meta({ example: 'Product 4711 was not found' }),
@@ -40,8 +40,14 @@ export class ProblemFilter implements ExceptionFilter {
     if (faults !== undefined) problem.errors = [...faults]
     if (httpAdapter.isHeadersSent(response)) return httpAdapter.end(response)
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8')
-    httpAdapter.reply(response, problem, status)
+    httpAdapter.reply(response, ownProblemOf(error) ?? problem, status)
   }
+}
+
+/** An error that says of itself what the answer is, as a refused limit does. */
+function ownProblemOf(error: unknown): object | undefined {
+  const body = error instanceof HttpException ? error.getResponse() : undefined
+  return typeof body === 'object' && 'type' in body && 'title' in body ? body : undefined
 }
 
 const titles: Readonly<Record<number, string>> = {
