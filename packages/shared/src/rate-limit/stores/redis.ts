@@ -36,7 +36,10 @@ export interface RedisRateLimitStoreOptions {
   readonly random?: RandomSource | undefined
 }
 
-/** Demands that one run of the script serves: as long as nobody else notices. */
+/**
+ * Demands of a tick that leave in one write, and that one run of the script serves: as long as nobody else notices. With more in a write the client
+ * would wait while the server works, and the server while the client does.
+ */
 const MOST_IN_ONE = 32
 
 /**
@@ -44,7 +47,7 @@ const MOST_IN_ONE = 32
  * one for each slot.
  */
 export class RedisRateLimitStore implements RateLimitStore {
-  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls))
+  private readonly calls = new TickBatch<Call>((calls) => this.flush(calls), { max: MOST_IN_ONE })
   private readonly patience: Patience
   private readonly news: NewsSubscriber
 
@@ -76,9 +79,7 @@ export class RedisRateLimitStore implements RateLimitStore {
 
   async refund(demand: Demand): Promise<void> {
     const { limitNews, limits } = this.keyspace
-    const args = demand.flatMap(({ spec, cost }) => [
-      ...[KINDS[spec.algorithm], spec.limit, spec.window, spec.tickUs, cost],
-    ])
+    const args = demand.flatMap(({ spec, cost }) => [...wordsOf(spec), cost])
     await this.run(SCRIPTS.rateLimitRefund, this.keysOf(demand), [limitNews, limits.length, ...args])
   }
 
@@ -169,41 +170,36 @@ export class RedisRateLimitStore implements RateLimitStore {
     }
   }
 
-  /** What one run of the script serves: of one kind, on a Cluster of one slot, and not too many. */
+  /** What one run of the script serves: of one kind, and on a Cluster of one slot. */
   private runsOf(calls: readonly Call[]): Call[][] {
-    const runs: Call[][] = []
     const open = new Map<string, Call[]>()
     for (const call of calls) {
       const name = `${call.spend ? 1 : 0}${this.topology.sharded ? call.demand[0]!.home : ''}`
-      let run = open.get(name)
-      if (run === undefined || run.length >= MOST_IN_ONE) {
-        open.set(name, (run = []))
-        runs.push(run)
-      }
-      run.push(call)
+      const run = open.get(name)
+      if (run === undefined) open.set(name, [call])
+      else run.push(call)
     }
-    return runs
+    return [...open.values()]
   }
 
   private unitOf(calls: readonly Call[]): Unit {
     const { limits } = this.keyspace
     const keys: string[] = []
     const specs = new Map<CounterSpec, number>()
-    const demands: number[] = []
-    for (const { demand } of calls) {
-      demands.push(demand.length)
-      for (const { id, spec, cost, most } of demand) {
-        keys.push(limits + id)
-        let place = specs.get(spec)
-        if (place === undefined) specs.set(spec, (place = specs.size + 1))
-        demands.push(place, cost, most)
+    const rows: number[] = []
+    let first = 0
+    for (const [i, { demand }] of calls.entries()) {
+      for (const { id } of demand) keys.push(limits + id)
+      if (i + 1 < calls.length && asksAlike(demand, calls[i + 1]!.demand)) continue
+      rows.push(i + 1 - first, demand.length)
+      first = i + 1
+      for (const { spec, cost, most } of demand) {
+        if (!specs.has(spec)) specs.set(spec, specs.size + 1)
+        rows.push(specs.get(spec)!, cost, most)
       }
     }
-    const args: RedisArg[] = [calls[0]!.spend ? 1 : 0, specs.size]
-    for (const { algorithm, limit, burst, window, tickUs } of specs.keys()) {
-      args.push(KINDS[algorithm], limit, burst, window, tickUs)
-    }
-    for (const number of demands) args.push(number)
+    const words = [...specs.keys()].flatMap(wordsOf)
+    const args = [calls[0]!.spend ? 1 : 0, specs.size, ...words, ...rows]
     return { key: keys[0]!, commands: [scriptCommand(SCRIPTS.rateLimitTake, keys, args)] }
   }
 }
@@ -222,6 +218,21 @@ const KINDS: Readonly<Record<RateLimitAlgorithm, string>> = {
   'fixed-window': 'f',
 }
 
+function wordsOf({ algorithm, limit, burst, window, tickUs }: CounterSpec): RedisArg[] {
+  return [KINDS[algorithm], limit, burst, window, tickUs]
+}
+
+/** The same of other counters: requests with the same rules, which are told once. */
+function asksAlike(one: Demand, other: Demand): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ spec, cost, most }, i) => {
+      const its = other[i]!
+      return spec === its.spec && cost === its.cost && most === its.most
+    })
+  )
+}
+
 function answer(calls: readonly Call[], outcome: Parameters<typeof failureOf>[0]): void {
   const failure = failureOf(outcome)
   if (failure !== undefined) {
@@ -234,13 +245,12 @@ function answer(calls: readonly Call[], outcome: Parameters<typeof failureOf>[0]
   for (const { demand, resolve } of calls) {
     const replies: CounterReply[] = []
     for (let i = 0; i < demand.length; i++, place += 4) {
-      const [granted, remaining, retryUs, resetUs] = [
-        numbers[place]!,
-        numbers[place + 1]!,
-        numbers[place + 2]!,
-        numbers[place + 3]!,
-      ]
-      replies.push({ granted, remaining, retryUs, resetUs })
+      replies.push({
+        granted: numbers[place]!,
+        remaining: numbers[place + 1]!,
+        retryUs: numbers[place + 2]!,
+        resetUs: numbers[place + 3]!,
+      })
     }
     resolve(replies)
   }

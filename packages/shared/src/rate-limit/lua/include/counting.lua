@@ -1,10 +1,13 @@
 -- How the three algorithms count, in whole numbers below 2^53: what counting.ts does, line by line, and explains.
--- A state is three numbers: used, at, before. A spec is five: its algorithm (b bucket, s sliding, f fixed), limit, burst, window and tick.
+-- A state is three numbers: used, at, before. A spec is its algorithm (kind: b bucket, s sliding, f fixed), limit, burst, window and tick, and the
+-- tick that it is now and the microseconds of it that are past.
+local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 
+-- `%` is a - floor(a / b) * b. The product is exact; where the quotient was rounded up to a whole number, the rest is a divisor too small.
 local function quotient(a, b)
-  local rest = math.fmod(a, b)
+  local rest = a % b
   if rest < 0 then
     rest = rest + b
   end
@@ -16,24 +19,39 @@ local function quotient_up(a, b)
 end
 
 local function left(window, at, now)
-  return math.min(window, (at + 1) * window - now)
+  return min(window, (at + 1) * window - now)
 end
 
--- The state in `text` as it is at the tick `now`.
-local function settle(kind, limit, window, text, now)
-  local used, at, before = 0, 0, 0
-  if text then
-    local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
-    used, at, before = tonumber(first), tonumber(second), tonumber(third)
+-- The spec whose algorithm, limit, burst, window and tick stand in ARGV after this place.
+local function spec_after(place)
+  local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
+  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
+  spec.tick = tonumber(tick)
+  spec.now = quotient(micros, spec.tick)
+  spec.past = micros - spec.now * spec.tick
+  return spec
+end
+
+-- The state of a counter from what GET says. As doubles: exact below 2^53, and in a third of the time that digits take.
+local function state_in(kept)
+  if kept then
+    return struct.unpack('<ddd', kept)
   end
-  if kind == 'b' then
-    return math.max(0, used - math.max(0, now - at) * limit), now, 0
+  return 0, 0, 0
+end
+
+-- A state as it is now.
+local function settle(spec, used, at, before)
+  local now = spec.now
+  if spec.kind == 'b' then
+    return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  if kind == 'f' then
+  local window = spec.window
+  if spec.kind == 'f' then
     if now >= at or used == 0 then
       return 0, now + window, 0
     end
-    return used, math.min(at, now + window), 0
+    return used, min(at, now + window), 0
   end
   local current = quotient(now, window)
   if at >= current then
@@ -43,50 +61,53 @@ local function settle(kind, limit, window, text, now)
 end
 
 -- Whole units that are free.
-local function free(kind, limit, burst, window, used, at, before, now)
-  if kind == 'b' then
-    return quotient(burst * window - used, window)
+local function free(spec, used, at, before)
+  local window = spec.window
+  if spec.kind == 'b' then
+    return quotient(spec.burst * window - used, window)
   end
-  if kind == 'f' then
-    return limit - used
+  if spec.kind == 'f' then
+    return spec.limit - used
   end
-  return quotient((limit - used) * window - before * left(window, at, now), window)
+  return quotient((spec.limit - used) * window - before * left(window, at, spec.now), window)
 end
 
 -- Ticks until `cost` is free, which it is not now; the window when it can never be.
-local function wait(kind, limit, burst, window, used, at, before, now, cost)
-  if cost > burst then
+local function wait(spec, used, at, before, cost)
+  local limit, window = spec.limit, spec.window
+  if cost > spec.burst then
     return window
   end
-  if kind == 'b' then
-    return quotient_up(used - (burst - cost) * window, limit)
+  if spec.kind == 'b' then
+    return quotient_up(used - (spec.burst - cost) * window, limit)
   end
-  if kind == 'f' then
-    return at - now
+  if spec.kind == 'f' then
+    return at - spec.now
   end
   if used + cost <= limit then
-    return left(window, at, now) - quotient((limit - used - cost) * window, before)
+    return left(window, at, spec.now) - quotient((limit - used - cost) * window, before)
   end
-  return left(window, at, now) + math.max(0, window - quotient((limit - cost) * window, used))
+  return left(window, at, spec.now) + max(0, window - quotient((limit - cost) * window, used))
 end
 
 -- Ticks until it is as if never used.
-local function ends(kind, limit, window, used, at, before, now)
-  if kind == 'b' then
-    return used == 0 and 0 or limit == 0 and window or quotient_up(used, limit)
+local function ends(spec, used, at, before)
+  if spec.kind == 'b' then
+    return used == 0 and 0 or spec.limit == 0 and spec.window or quotient_up(used, spec.limit)
   end
-  if kind == 'f' then
-    return used > 0 and at - now or 0
+  if spec.kind == 'f' then
+    return used > 0 and at - spec.now or 0
   end
-  return used > 0 and left(window, at, now) + window or before > 0 and left(window, at, now) or 0
+  local rest = left(spec.window, at, spec.now)
+  return used > 0 and rest + spec.window or before > 0 and rest or 0
 end
 
 -- From now until so many ticks after the tick of now began, in microseconds.
-local function us(ticks, tick)
-  return ticks == 0 and 0 or math.min(ticks * tick, 9000000000000000) - math.fmod(micros, tick)
+local function us(ticks, spec)
+  return ticks == 0 and 0 or min(ticks * spec.tick, 9000000000000000) - spec.past
 end
 
 -- Kept for a second longer than it means anything, for Redis' clock of expiry is not this one.
 local function keep(key, used, at, before, reset)
-  redis.call('SET', key, string.format('%.0f %.0f %.0f', used, at, before), 'PX', quotient_up(reset, 1000) + 1000)
+  redis.call('SET', key, struct.pack('<ddd', used, at, before), 'PX', math.ceil(reset / 1000) + 1000)
 end
