@@ -626,16 +626,12 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: '46e3e9e9f780381a4fb1e394bdef36a93e2eb88a',
+    sha: 'f2603a0a6d9808d78ed4d4174a809cd269f1a4b9',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
-  local rest = a % b
-  if rest < 0 then
-    rest = rest + b
-  end
-  return (a - rest) / b
+  return (a - a % b) / b
 end
 local function quotient_up(a, b)
   return -quotient(-a, b)
@@ -759,16 +755,12 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '944d3aa6653eb303c51fb5b90b5bc4e660ea4955',
+    sha: '3a3ac58e499c2f13205ac820c85adc843429d38a',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
 local function quotient(a, b)
-  local rest = a % b
-  if rest < 0 then
-    rest = rest + b
-  end
-  return (a - rest) / b
+  return (a - a % b) / b
 end
 local function quotient_up(a, b)
   return -quotient(-a, b)
