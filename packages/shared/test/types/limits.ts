@@ -1,9 +1,14 @@
-// The types of the rate limits: rules, options, calls and what they answer.
-import { Injectable } from '@nestjs/common'
+// The types of the rate limits: rules, options, calls and what they answer; the guard and where its decorators may stand.
+import { Controller, type ExecutionContext, Injectable, Post, UseGuards } from '@nestjs/common'
 import { RedisCacheModule, type RedisCacheModuleOptions } from '@vextrus/shared'
 import {
+  clientAddress,
   type ConcurrencyPlace,
   type HitResult,
+  RateLimit,
+  RateLimitExceededException,
+  RateLimitGuard,
+  type RateLimitGuardOptions,
   type RateLimiterOptions,
   RateLimiterService,
   RateLimitIdentityError,
@@ -13,6 +18,8 @@ import {
   type RateLimitRule,
   type RateLimitSource,
   RateLimitUnavailableError,
+  RateLimitUndecidedException,
+  SkipRateLimit,
 } from '@vextrus/shared/rate-limit'
 
 export const rules: readonly RateLimitRule[] = [
@@ -84,3 +91,41 @@ export class Exports {
     ;(await this.limiter.consume(rules, {})).allowed = true
   }
 }
+
+@Controller('orders')
+@RateLimit({ limit: 1_000, window: '1m' })
+export class OrdersController {
+  @Post()
+  @RateLimit({
+    limit: 10,
+    window: '1s',
+    by: (context: ExecutionContext) => context.switchToHttp().getRequest<Call>().key,
+  })
+  @RateLimit({ limit: 50_000, window: '1d', by: 'tenant', algorithm: 'fixed-window', name: 'day', cost: 2 })
+  @UseGuards(RateLimitGuard)
+  create(): void {}
+
+  @SkipRateLimit()
+  health(): void {}
+
+  // @ts-expect-error a limit needs its window
+  @RateLimit({ limit: 10 })
+  windowless(): void {}
+}
+
+interface Call {
+  readonly key: string | undefined
+}
+
+export const guarded: RateLimitGuardOptions = {
+  ...{ headers: false, ipv6Prefix: 56, errorMessage: 'Slow down.', shadow: (rule: string) => rule === 'day' },
+  identity: async (context) => ({ user: context.getClass().name, apiKey: undefined }),
+  skip: (context) => context.getType() !== 'http',
+}
+RedisCacheModule.forRoot({ rateLimit: { ...guarded, ...engine } })
+
+export function isRefusal(error: unknown): number | undefined {
+  if (error instanceof RateLimitExceededException) return error.retryAfter
+  return error instanceof RateLimitUndecidedException ? error.getStatus() : undefined
+}
+export const network: string | undefined = clientAddress('2001:db8::1', 64)
