@@ -58,8 +58,9 @@ export class Patience {
   }
 
   private async probe(id: string, key: string): Promise<void> {
-    while (!this.closed) {
+    for (;;) {
       await pause(this.clock, PROBE_MS)
+      if (this.closed) return
       const sentAt = this.clock.mono()
       const [outcome] = await this.topology.exec([{ key, commands: [command('TIME', [])] }])
       if (outcome instanceof Error || this.clock.mono() - sentAt > this.timeoutMs) continue
