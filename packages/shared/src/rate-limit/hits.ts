@@ -2,11 +2,12 @@ import type { Clock } from '../kernel/clock.js'
 import { durationToMs } from '../kernel/duration.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import { ConfigurationError } from '../kernel/errors.js'
+import { keyPart } from '../kernel/key-part.js'
 import { RateLimitUnavailableError } from './errors.js'
 import type { HitOptions, HitResult } from './public-types.js'
 import type { HitRequest, RateLimitStore } from './rate-limit-store.js'
 import { shareOf } from './local-limits.js'
-import { bounded, escaped, onUnavailableOf, units } from './rules.js'
+import { escaped, onUnavailableOf, units } from './rules.js'
 import { MemoryRateLimitStore } from './stores/memory.js'
 
 /** Counts for libraries that decide themselves; while the store is away, those of this process times the number of processes. */
@@ -67,7 +68,7 @@ export class Hits {
 
 function idOf(key: string): string {
   if (typeof key !== 'string' || key === '') throw new ConfigurationError('key', 'must be a text')
-  return `{h:${escaped(bounded(key))}}`
+  return `{h:${escaped(keyPart(key))}}`
 }
 
 const SOON_MS = 1_000

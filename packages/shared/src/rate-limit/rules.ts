@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { durationToMs } from '../kernel/duration.js'
 import { ConfigurationError, InvalidDurationError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
+import { keyPart, keySegment } from '../kernel/key-part.js'
 import { RateLimitIdentityError } from './errors.js'
 import type { OnUnavailable, RateLimitIds, RateLimitRule } from './public-types.js'
 import type { CounterSpec, RateLimitAlgorithm } from './rate-limit-store.js'
@@ -107,39 +107,26 @@ function subject(name: string, by: By, ids: RateLimitIds): string {
   if (typeof by === 'function') {
     const id = by(ids)
     // No id has such a name.
-    if (typeof id === 'string' && id !== '') return `():${bounded(id)}`
+    if (typeof id === 'string' && id !== '') return `():${keyPart(id)}`
     throw new RateLimitIdentityError(name, 'custom')
   }
   // `by: 'constructor'` names an id as any other: one that is not there is not what all objects have.
   const own = Object.hasOwn(ids, by) ? ids[by] : undefined
-  if (own !== undefined && own !== '') return `${by}:${bounded(own)}`
-  if (ids.ip !== undefined && ids.ip !== '') return `ip:${bounded(ids.ip)}`
+  if (own !== undefined && own !== '') return `${by}:${keyPart(own)}`
+  if (ids.ip !== undefined && ids.ip !== '') return `ip:${keyPart(ids.ip)}`
   throw new RateLimitIdentityError(name, by)
 }
 
 /** Without a tenant: all that have none share one home. */
 function homeOf(tenant: string | undefined): string {
   if (tenant === undefined || tenant === '') return '*'
-  return PLAIN_TENANT.test(tenant) ? tenant : hashed(tenant)
-}
-
-/** Ids may come from the network: whatever they hold, they make a key, of bounded length, and no two the same. */
-export function bounded(id: string): string {
-  return PLAIN_ID.test(id) ? id : hashed(id)
-}
-
-/** Starts with a sign that no plain text starts with. UTF-16: UTF-8 has no form for half a surrogate pair. */
-export function hashed(text: string): string {
-  return `#${createHash('sha256').update(text, 'utf16le').digest('base64url')}`
+  return keySegment(tenant)
 }
 
 /** A part of a key that others follow. */
 export function escaped(part: string): string {
   return part.replace(/[%:{}]/g, (sign) => `%${sign.charCodeAt(0).toString(16)}`)
 }
-
-const PLAIN_TENANT = /^[\w.@-]{1,128}$/
-const PLAIN_ID = /^[!"$-~][ -~]{0,127}$/
 
 function specOf(rule: RateLimitRule, algorithm: RateLimitAlgorithm, windowMs: number): CounterSpec {
   const limit = units(rule.limit, 'limit', 0)

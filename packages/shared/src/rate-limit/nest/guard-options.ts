@@ -12,9 +12,9 @@ export interface RateLimitGuardOptions {
    */
   readonly rules?: readonly RateLimitRouteRule[] | undefined
   /**
-   * Who asks, in place of what the guard finds by itself: an id that it answers wins, also when it is undefined. What it throws is the answer to
-   * the request.
-   * @default `defaultIdentity`
+   * Who asks, over what the guard finds by itself: an id that it answers wins, and one that is undefined is nobody, or of `ip` the address that was
+   * found. What it throws is the answer to the request.
+   * @default the user, tenant and address of the request; see `RateLimitGuard`
    */
   readonly identity?: ((context: ExecutionContext) => RateLimitIds | PromiseLike<RateLimitIds>) | undefined
   /**

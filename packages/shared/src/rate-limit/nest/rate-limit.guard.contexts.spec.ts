@@ -274,6 +274,12 @@ describe('RateLimitGuard in a context of any other kind', () => {
     expect(await ask('graphql', reference(1))).toBe(false)
   })
 
+  it('believes of a request nothing that only a client of a web socket has', async () => {
+    const { ask } = await guarded()
+    const request = (id: number): unknown[] => [{ data: { user: { id } }, handshake: { address: `10.0.0.${id}` } }]
+    expect([await ask('http', request(1)), await ask('http', request(2))]).toEqual([true, false])
+  })
+
   it('counts a message by nothing that its sender says', async () => {
     const { ask } = await guarded()
     expect([

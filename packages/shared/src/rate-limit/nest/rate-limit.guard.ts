@@ -22,6 +22,9 @@ import { transportError } from './transport-error.js'
  * A response of HTTP has `RateLimit-Policy` and `RateLimit`. A refusal is a {@link RateLimitExceededException}: 429 as problem+json, with
  * `Retry-After`; `extensions` of a GraphQL error; `{ status: 'error', code, message, retryAfter }` for a web socket and a microservice.
  *
+ * The user is `id`, `sub` or `userId` of the request's `user`, the tenant the one whose turn it is, `tenantId` of the request, or `tenantId` or
+ * `tenant` of its `user`, and the address as the platform makes it, IPv6 by its /64. Who has none of them is one with all such callers of a handler.
+ *
  * Without Redis each rule's `onUnavailable` decides. What `identity`, `skip` or a function `by` throws is the answer to the request, as it is.
  *
  * @example `providers: [{ provide: APP_GUARD, useClass: RateLimitGuard }]`

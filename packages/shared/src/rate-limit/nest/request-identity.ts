@@ -22,47 +22,32 @@ export function identityOf(
   { options, currentTenant }: RateLimitGuardSettings,
 ): RateLimitIds | Promise<RateLimitIds> {
   const { ipv6Prefix, identity } = options
-  const caller = callerOf(context)
-  const { user, data } = caller
-  const person = user ?? data?.user
+  const { user, tenantId, address } = callerOf(context)
   const found = {
-    user: identityText(person?.id) ?? identityText(person?.sub) ?? identityText(person?.userId),
-    tenant:
-      currentTenant() ??
-      identityText(caller.tenantId) ??
-      identityText(data?.tenantId) ??
-      identityText(person?.tenantId) ??
-      identityText(person?.tenant),
-    ip: clientAddress(addressOf(caller), ipv6Prefix) ?? unknownAddress(context),
+    user: identityText(user?.id) ?? identityText(user?.sub) ?? identityText(user?.userId),
+    tenant: currentTenant() ?? identityText(tenantId) ?? identityText(user?.tenantId) ?? identityText(user?.tenant),
+    ip: clientAddress(identityText(address), ipv6Prefix) ?? unknownAddress(context),
   }
-  return identity === undefined ? found : overridden(found, identity(context), context, ipv6Prefix)
+  return identity === undefined ? found : overridden(found, identity(context), ipv6Prefix)
 }
 
 async function overridden(
-  found: RateLimitIds,
+  found: RateLimitIds & { readonly ip: string },
   answered: RateLimitIds | PromiseLike<RateLimitIds>,
-  context: ExecutionContext,
   ipv6Prefix: number,
 ): Promise<RateLimitIds> {
   const ids: Record<string, string | undefined> = { ...found }
   // Not all are typed: a null is nobody, not somebody named null.
   for (const [name, id] of Object.entries(await answered)) ids[name] = identityText(id)
-  const { ip } = ids
-  return { ...ids, ip: ip === undefined ? unknownAddress(context) : (clientAddress(ip, ipv6Prefix) ?? ip) }
+  const { ip = found.ip } = ids
+  return { ...ids, ip: clientAddress(ip, ipv6Prefix) ?? ip }
 }
 
-/** What requests and clients of all kinds may have. Nothing of it is sure to be there. */
+/** Nothing of it is sure to be there. */
 interface Caller {
-  readonly user?: Person | null
+  readonly user?: Person | null | undefined
   readonly tenantId?: unknown
-  readonly ip?: unknown
-  /** Of Node. */
-  readonly socket?: { readonly remoteAddress?: unknown } | null
-  /** Of socket.io. */
-  readonly data?: { readonly user?: Person | null; readonly tenantId?: unknown } | null
-  readonly handshake?: { readonly address?: unknown } | null
-  /** Of ws. */
-  readonly _socket?: { readonly remoteAddress?: unknown } | null
+  readonly address?: unknown
 }
 
 interface Person {
@@ -73,10 +58,27 @@ interface Person {
   readonly tenant?: unknown
 }
 
+/** What requests of HTTP and clients of web sockets may have. */
+interface Given extends Caller {
+  /** Of Express and Fastify. */
+  readonly ip?: unknown
+  /** Of Node. */
+  readonly socket?: Socket | null
+  /** Of a client of socket.io. */
+  readonly data?: Caller | null
+  readonly handshake?: { readonly address?: unknown } | null
+  /** Of a client of ws. */
+  readonly _socket?: Socket | null
+}
+
+interface Socket {
+  readonly remoteAddress?: unknown
+}
+
+/** Of a driver of GraphQL; Mercurius gives the reply. */
 interface GraphqlContext {
   readonly req?: unknown
   readonly request?: unknown
-  /** Mercurius. */
   readonly reply?: { readonly request?: unknown } | null
 }
 
@@ -85,25 +87,33 @@ function callerOf(context: ExecutionContext): Caller {
   switch (context.getType<string>()) {
     case 'rpc':
       return NOBODY
+    case 'ws': {
+      const { data, user, tenantId, handshake, _socket, socket } = objectOf(args[0])
+      return {
+        user: data?.user ?? user,
+        tenantId: data?.tenantId ?? tenantId,
+        address: handshake?.address ?? _socket?.remoteAddress ?? socket?.remoteAddress,
+      }
+    }
     case 'graphql': {
       // A resolver of references has no arguments before the context.
       const given = args[args.length === 3 ? 1 : 2] as GraphqlContext | null | undefined
-      return objectOf(given?.req ?? given?.request ?? given?.reply?.request ?? given)
+      return requestCaller(given?.req ?? given?.request ?? given?.reply?.request ?? given)
     }
     default:
-      // The request of HTTP, the client of a web socket.
-      return objectOf(args[0])
+      return requestCaller(args[0])
   }
 }
 
-const NOBODY: Caller = Object.freeze({})
-
-function objectOf(value: unknown): Caller {
-  return typeof value === 'object' && value !== null ? value : NOBODY
+function requestCaller(request: unknown): Caller {
+  const { user, tenantId, ip, socket } = objectOf(request)
+  return { user, tenantId, address: ip ?? socket?.remoteAddress }
 }
 
-function addressOf({ ip, handshake, socket, _socket }: Caller): string | undefined {
-  return identityText(ip ?? handshake?.address ?? _socket?.remoteAddress ?? socket?.remoteAddress)
+const NOBODY: Given = Object.freeze({})
+
+function objectOf(value: unknown): Given {
+  return typeof value === 'object' && value !== null ? value : NOBODY
 }
 
 function unknownAddress(context: ExecutionContext): string {
