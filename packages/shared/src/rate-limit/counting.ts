@@ -10,6 +10,9 @@ import type { CounterReply, CounterSpec, RateLimitAlgorithm } from './rate-limit
  * built rate limiting" (2017): the window before counts for the part of it that is not yet a window's length ago. A **fixed window** begins with
  * its first request.
  *
+ * A store's clock may be set back. What was counted more than a window later than now is forgotten: a refusal writes nothing, so it would else stand
+ * until the clock is there again.
+ *
  * Units up to 10^8, windows up to 8.64 * 10^7 ticks: every product and sum here is below 2^53, and division goes through the remainder,
  * which is exact.
  */
@@ -40,8 +43,8 @@ interface Counting {
 
 const COUNTING: Readonly<Record<RateLimitAlgorithm, Counting>> = {
   'token-bucket': {
-    settle: ({ limit }, { used, at }, now) => ({
-      used: Math.max(0, used - Math.max(0, now - at) * limit),
+    settle: ({ limit, window }, { used, at }, now) => ({
+      used: at > now + window ? 0 : Math.max(0, used - Math.max(0, now - at) * limit),
       at: now,
       before: 0,
     }),
@@ -54,8 +57,8 @@ const COUNTING: Readonly<Record<RateLimitAlgorithm, Counting>> = {
   'sliding-window': {
     settle({ window }, { used, at, before }, now) {
       const current = quotient(now, window)
-      // A clock that went back is still in the later window.
-      if (at >= current) return { used, at, before }
+      // A clock that went back by less than a window is still in the later one.
+      if (at === current || at === current + 1) return { used, at, before }
       return { used: 0, at: current, before: at === current - 1 ? used : 0 }
     },
     free: ({ limit, window }, { used, at, before }, now) =>
@@ -76,11 +79,11 @@ const COUNTING: Readonly<Record<RateLimitAlgorithm, Counting>> = {
       used > 0 ? left(window, at, now) + window : before > 0 ? left(window, at, now) : 0,
   },
   'fixed-window': {
-    // A window of which all was given back is none. One that ends later than a window from now was begun by a clock that has gone back.
+    // A window of which all was given back is none.
     settle: ({ window }, state, now) =>
-      now >= state.at || state.used === 0
+      now >= state.at || state.at > now + 2 * window || state.used === 0
         ? { used: 0, at: now + window, before: 0 }
-        : { ...state, at: Math.min(state.at, now + window) },
+        : state,
     free: ({ limit }, { used }) => limit - used,
     wait: (_spec, { at }, now) => at - now,
     add: (_spec, state, _now, units) => ({ ...state, used: state.used + units }),

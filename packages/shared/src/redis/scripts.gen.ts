@@ -626,7 +626,7 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: 'f2603a0a6d9808d78ed4d4174a809cd269f1a4b9',
+    sha: '51aa799a1172cd762486b2995d88f513df9a9b23',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -654,19 +654,21 @@ local function state_in(kept)
   return 0, 0, 0
 end
 local function settle(spec, used, at, before)
-  local now = spec.now
+  local now, window = spec.now, spec.window
   if spec.kind == 'b' then
+    if at > now + window then
+      return 0, now, 0
+    end
     return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  local window = spec.window
   if spec.kind == 'f' then
-    if now >= at or used == 0 then
+    if now >= at or at > now + 2 * window or used == 0 then
       return 0, now + window, 0
     end
-    return used, min(at, now + window), 0
+    return used, at, 0
   end
   local current = quotient(now, window)
-  if at >= current then
+  if at == current or at == current + 1 then
     return used, at, before
   end
   return 0, current, at == current - 1 and used or 0
@@ -755,7 +757,7 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '3a3ac58e499c2f13205ac820c85adc843429d38a',
+    sha: '1295f532839f4dbfed796040166a909ae56baa11',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -783,19 +785,21 @@ local function state_in(kept)
   return 0, 0, 0
 end
 local function settle(spec, used, at, before)
-  local now = spec.now
+  local now, window = spec.now, spec.window
   if spec.kind == 'b' then
+    if at > now + window then
+      return 0, now, 0
+    end
     return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  local window = spec.window
   if spec.kind == 'f' then
-    if now >= at or used == 0 then
+    if now >= at or at > now + 2 * window or used == 0 then
       return 0, now + window, 0
     end
-    return used, min(at, now + window), 0
+    return used, at, 0
   end
   local current = quotient(now, window)
-  if at >= current then
+  if at == current or at == current + 1 then
     return used, at, before
   end
   return 0, current, at == current - 1 and used or 0

@@ -60,6 +60,10 @@ describe('on a server that is well', () => {
     await client.store.take([sliding])
     expect(await ttl(sliding.id)).toBeGreaterThan(DAY_MS / 24 - 30_000)
     expect(await ttl(sliding.id)).toBeLessThanOrEqual(2 * (DAY_MS / 24) + 1_000)
+    // As the last of those of one tick leaves it.
+    const twice = ask({ limit: 10, window: '1h', name: 'twice' }, 5)
+    await Promise.all([client.store.take([twice]), client.store.take([twice])])
+    expect(await ttl(twice.id)).toBeGreaterThan(DAY_MS / 24 - 30_000)
     // Given back in part, it ends earlier.
     const refunded = ask({ limit: 10, window: '1h', name: 'refunded' }, 5)
     await client.store.take([refunded])

@@ -38,19 +38,21 @@ end
 
 -- A state as it is now.
 local function settle(spec, used, at, before)
-  local now = spec.now
+  local now, window = spec.now, spec.window
   if spec.kind == 'b' then
+    if at > now + window then
+      return 0, now, 0
+    end
     return at < now and max(0, used - (now - at) * spec.limit) or used, now, 0
   end
-  local window = spec.window
   if spec.kind == 'f' then
-    if now >= at or used == 0 then
+    if now >= at or at > now + 2 * window or used == 0 then
       return 0, now + window, 0
     end
-    return used, min(at, now + window), 0
+    return used, at, 0
   end
   local current = quotient(now, window)
-  if at >= current then
+  if at == current or at == current + 1 then
     return used, at, before
   end
   return 0, current, at == current - 1 and used or 0
