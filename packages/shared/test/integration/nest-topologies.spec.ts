@@ -9,6 +9,7 @@ import {
   type RedisCacheModuleOptions,
   RedisCacheService,
 } from '../../src/module/cache-entry.js'
+import { RateLimiterService } from '../../src/rate-limit/index.js'
 import { type RedisCluster, startCluster } from '../support/redis-cluster.js'
 import { type RedisSentinels, startSentinel } from '../support/redis-sentinel.js'
 import { waitFor } from '../support/wait-for.js'
@@ -104,6 +105,23 @@ describe('an application on a Cluster', () => {
     await boot(at)
     expect(warn.mock.calls).toEqual([[expect.stringContaining(`locks live on ${last.host}:${last.port}, `)]])
     await last.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+  })
+
+  it('limits on every master, also where the first request is what connects', async () => {
+    const limiters: RateLimiterService[] = []
+    for (let i = 0; i < 2; i++) {
+      const at = { cluster: { nodes: cluster.nodes }, commandTimeout: '10s', rateLimit: { timeout: '10s' } }
+      const app = await Test.createTestingModule({ imports: [RedisCacheModule.forRoot(at)] }).compile()
+      apps.push(await app.init())
+      limiters.push(app.get(RateLimiterService))
+    }
+    const once = [{ limit: 1, window: '1h' }] as const
+    const consumed = (limiter: RateLimiterService) =>
+      Promise.all(IDS.map((id) => limiter.consume(once, { user: 'u1', tenant: `t${id}` })))
+    const [first, second] = [await consumed(limiters[0]!), await consumed(limiters[1]!)]
+    const outcomes = [...first, ...second].map(({ allowed, source }) => `${allowed} ${source}`)
+    expect(new Set(outcomes.slice(0, IDS.length))).toEqual(new Set(['true redis']))
+    expect(new Set(outcomes.slice(IDS.length))).toEqual(new Set(['false redis']))
   })
 })
 
