@@ -68,7 +68,7 @@ describe.each(ALGORITHMS)('a %s', (algorithm) => {
           else expect(counter[does](cost, most), `step ${i}: ${does} ${cost} to ${most}`).toEqual(replies[i])
         })
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     )
   })
 
@@ -101,7 +101,7 @@ describe.each(ALGORITHMS)('a %s', (algorithm) => {
           if (algorithm !== 'token-bucket') expect(counter.state.used).toBeLessThanOrEqual(100_000_000)
         }
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     )
   })
 
