@@ -626,7 +626,7 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: '51aa799a1172cd762486b2995d88f513df9a9b23',
+    sha: '05d1ff15e824aba6b1578a4a8c18e311ed9433f6',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -641,11 +641,9 @@ local function left(window, at, now)
 end
 local function spec_after(place)
   local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
-  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
-  spec.tick = tonumber(tick)
-  spec.now = quotient(micros, spec.tick)
-  spec.past = micros - spec.now * spec.tick
-  return spec
+  limit, burst, window, tick = tonumber(limit), tonumber(burst), tonumber(window), tonumber(tick)
+  local now = quotient(micros, tick)
+  return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 local function state_in(kept)
   if kept then
@@ -757,7 +755,7 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '1295f532839f4dbfed796040166a909ae56baa11',
+    sha: '771feccc2d4b99099357cebfb9b4803d453130f6',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -772,11 +770,9 @@ local function left(window, at, now)
 end
 local function spec_after(place)
   local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
-  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
-  spec.tick = tonumber(tick)
-  spec.now = quotient(micros, spec.tick)
-  spec.past = micros - spec.now * spec.tick
-  return spec
+  limit, burst, window, tick = tonumber(limit), tonumber(burst), tonumber(window), tonumber(tick)
+  local now = quotient(micros, tick)
+  return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 local function state_in(kept)
   if kept then
@@ -847,66 +843,60 @@ local function keep(key, used, at, before, reset)
   redis.call('SET', key, struct.pack('<ddd', used, at, before), 'PX', math.ceil(reset / 1000) + 1000)
 end
 local spending = ARGV[1] == '1'
+local kept = redis.call('MGET', unpack(KEYS))
+local spent = {}
+local replies, key = {}, 0
+local function judge(asks, i, passes)
+  local ask = asks[i]
+  if not ask then
+    return passes
+  end
+  local spec, name, used, at, before = ask.spec, KEYS[key + i], 0, 0, 0
+  local state = spent[name]
+  if state then
+    used, at, before = state[1], state[2], state[3]
+  elseif kept[key + i] then
+    used, at, before = state_in(kept[key + i])
+  end
+  used, at, before = settle(spec, used, at, before)
+  local room = free(spec, used, at, before)
+  local granted = ask.cost <= room and min(ask.most, room) or 0
+  passes = judge(asks, i + 1, passes and granted > 0)
+  local retry, takes = 0, passes and spending
+  if granted == 0 then
+    retry = us(wait(spec, used, at, before, ask.cost), spec)
+  elseif takes then
+    used = used + granted * (spec.kind == 'b' and spec.window or 1)
+    room = room - granted
+  end
+  local reset = us(ends(spec, used, at, before), spec)
+  if takes then
+    spent[name] = { used, at, before, reset }
+  end
+  local out = 4 * (key + i)
+  replies[out - 3], replies[out - 2], replies[out - 1], replies[out] = granted, max(0, room), retry, reset
+  return passes
+end
 local specs, place = {}, 2
-for i = 1, tonumber(ARGV[2]) do
+for i = 1, ARGV[2] do
   specs[i] = spec_after(place)
   place = place + 5
 end
-local used, at, before = {}, {}, {}
-for i, kept in ipairs(redis.call('MGET', unpack(KEYS))) do
-  local key = KEYS[i]
-  used[key], at[key], before[key] = state_in(kept)
-end
-local spent, resets = {}, {}
-local replies, key, out = {}, 0, 0
-local keys, u, a, b, rooms, grants = {}, {}, {}, {}, {}, {}
-local function judge(asks)
-  local passes = true
-  for i = 1, #asks do
-    local ask, name = asks[i], KEYS[key + i]
-    u[i], a[i], b[i] = settle(ask.spec, used[name], at[name], before[name])
-    rooms[i] = free(ask.spec, u[i], a[i], b[i])
-    grants[i] = ask.cost <= rooms[i] and min(ask.most, rooms[i]) or 0
-    passes = passes and grants[i] > 0
-  end
-  local spends = passes and spending
-  for i = 1, #asks do
-    local ask, name, granted, retry = asks[i], KEYS[key + i], grants[i], 0
-    if granted == 0 then
-      retry = us(wait(ask.spec, u[i], a[i], b[i], ask.cost), ask.spec)
-    elseif spends then
-      u[i] = u[i] + granted * ask.unit
-      rooms[i] = rooms[i] - granted
-    end
-    local reset = us(ends(ask.spec, u[i], a[i], b[i]), ask.spec)
-    if spends then
-      if not resets[name] then
-        spent[#spent + 1] = name
-      end
-      used[name], at[name], before[name], resets[name] = u[i], a[i], b[i], reset
-    end
-    replies[out + 1], replies[out + 2], replies[out + 3], replies[out + 4] = granted, max(0, rooms[i]), retry, reset
-    out = out + 4
-  end
-  key = key + #asks
-end
 while ARGV[place + 1] do
-  local times, asks = tonumber(ARGV[place + 1]), {}
-  local count = tonumber(ARGV[place + 2])
+  local times, count, asks = ARGV[place + 1], ARGV[place + 2], {}
   place = place + 2
   for i = 1, count do
-    local spec = specs[tonumber(ARGV[place + 1])]
-    asks[i] = { spec = spec, cost = tonumber(ARGV[place + 2]), most = tonumber(ARGV[place + 3]) }
-    asks[i].unit = spec.kind == 'b' and spec.window or 1
+    local spec, cost, most = unpack(ARGV, place + 1, place + 3)
+    asks[i] = { spec = specs[tonumber(spec)], cost = tonumber(cost), most = tonumber(most) }
     place = place + 3
   end
   for _ = 1, times do
-    judge(asks)
+    judge(asks, 1, true)
+    key = key + #asks
   end
 end
-for i = 1, #spent do
-  local name = spent[i]
-  keep(name, used[name], at[name], before[name], resets[name])
+for name, state in pairs(spent) do
+  keep(name, unpack(state))
 end
 return replies`,
   },

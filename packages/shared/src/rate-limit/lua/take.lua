@@ -7,71 +7,65 @@
 -- Returns for each counter: granted (0 refused), remaining, retry in microseconds, reset in microseconds
 -- include counting.lua
 local spending = ARGV[1] == '1'
+local kept = redis.call('MGET', unpack(KEYS))
+-- States by key, of those that something was taken from: a counter of several demands is written once, as the last of them leaves it.
+local spent = {}
+local replies, key = {}, 0
+
+-- The counters of a demand from its number `i` on; `passes`: those before let it pass. Answers whether all do. What is known of a counter waits in
+-- the locals until the others have been asked.
+local function judge(asks, i, passes)
+  local ask = asks[i]
+  if not ask then
+    return passes
+  end
+  local spec, name, used, at, before = ask.spec, KEYS[key + i], 0, 0, 0
+  local state = spent[name]
+  if state then
+    used, at, before = state[1], state[2], state[3]
+  elseif kept[key + i] then
+    used, at, before = state_in(kept[key + i])
+  end
+  used, at, before = settle(spec, used, at, before)
+  local room = free(spec, used, at, before)
+  local granted = ask.cost <= room and min(ask.most, room) or 0
+  passes = judge(asks, i + 1, passes and granted > 0)
+
+  local retry, takes = 0, passes and spending
+  if granted == 0 then
+    retry = us(wait(spec, used, at, before, ask.cost), spec)
+  elseif takes then
+    used = used + granted * (spec.kind == 'b' and spec.window or 1)
+    room = room - granted
+  end
+  local reset = us(ends(spec, used, at, before), spec)
+  if takes then
+    spent[name] = { used, at, before, reset }
+  end
+  local out = 4 * (key + i)
+  replies[out - 3], replies[out - 2], replies[out - 1], replies[out] = granted, max(0, room), retry, reset
+  return passes
+end
+
 local specs, place = {}, 2
-for i = 1, tonumber(ARGV[2]) do
+for i = 1, ARGV[2] do
   specs[i] = spec_after(place)
   place = place + 5
 end
-
--- A counter of several demands is read once, and written once: as the last of them leaves it.
-local used, at, before = {}, {}, {}
-for i, kept in ipairs(redis.call('MGET', unpack(KEYS))) do
-  local key = KEYS[i]
-  used[key], at[key], before[key] = state_in(kept)
-end
-local spent, resets = {}, {}
-
-local replies, key, out = {}, 0, 0
-local keys, u, a, b, rooms, grants = {}, {}, {}, {}, {}, {}
-
--- One demand: the counters after number `key`, of `asks`.
-local function judge(asks)
-  local passes = true
-  for i = 1, #asks do
-    local ask, name = asks[i], KEYS[key + i]
-    u[i], a[i], b[i] = settle(ask.spec, used[name], at[name], before[name])
-    rooms[i] = free(ask.spec, u[i], a[i], b[i])
-    grants[i] = ask.cost <= rooms[i] and min(ask.most, rooms[i]) or 0
-    passes = passes and grants[i] > 0
-  end
-  local spends = passes and spending
-  for i = 1, #asks do
-    local ask, name, granted, retry = asks[i], KEYS[key + i], grants[i], 0
-    if granted == 0 then
-      retry = us(wait(ask.spec, u[i], a[i], b[i], ask.cost), ask.spec)
-    elseif spends then
-      u[i] = u[i] + granted * ask.unit
-      rooms[i] = rooms[i] - granted
-    end
-    local reset = us(ends(ask.spec, u[i], a[i], b[i]), ask.spec)
-    if spends then
-      if not resets[name] then
-        spent[#spent + 1] = name
-      end
-      used[name], at[name], before[name], resets[name] = u[i], a[i], b[i], reset
-    end
-    replies[out + 1], replies[out + 2], replies[out + 3], replies[out + 4] = granted, max(0, rooms[i]), retry, reset
-    out = out + 4
-  end
-  key = key + #asks
-end
-
 while ARGV[place + 1] do
-  local times, asks = tonumber(ARGV[place + 1]), {}
-  local count = tonumber(ARGV[place + 2])
+  local times, count, asks = ARGV[place + 1], ARGV[place + 2], {}
   place = place + 2
   for i = 1, count do
-    local spec = specs[tonumber(ARGV[place + 1])]
-    asks[i] = { spec = spec, cost = tonumber(ARGV[place + 2]), most = tonumber(ARGV[place + 3]) }
-    asks[i].unit = spec.kind == 'b' and spec.window or 1
+    local spec, cost, most = unpack(ARGV, place + 1, place + 3)
+    asks[i] = { spec = specs[tonumber(spec)], cost = tonumber(cost), most = tonumber(most) }
     place = place + 3
   end
   for _ = 1, times do
-    judge(asks)
+    judge(asks, 1, true)
+    key = key + #asks
   end
 end
-for i = 1, #spent do
-  local name = spent[i]
-  keep(name, used[name], at[name], before[name], resets[name])
+for name, state in pairs(spent) do
+  keep(name, unpack(state))
 end
 return replies

@@ -21,11 +21,9 @@ end
 -- The spec whose algorithm, limit, burst, window and tick stand in ARGV after this place.
 local function spec_after(place)
   local kind, limit, burst, window, tick = unpack(ARGV, place + 1, place + 5)
-  local spec = { kind = kind, limit = tonumber(limit), burst = tonumber(burst), window = tonumber(window) }
-  spec.tick = tonumber(tick)
-  spec.now = quotient(micros, spec.tick)
-  spec.past = micros - spec.now * spec.tick
-  return spec
+  limit, burst, window, tick = tonumber(limit), tonumber(burst), tonumber(window), tonumber(tick)
+  local now = quotient(micros, tick)
+  return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 
 -- The state of a counter from what GET says. As doubles: exact below 2^53, and in a third of the time that digits take.
