@@ -80,7 +80,14 @@ module.exports = {
       comment: 'Engines know neither Nest nor the Nest pieces, of their capability or of all.',
       severity: 'error',
       from: { path: engine, pathNot: SPEC },
-      to: { path: [npm('@nestjs/[^/]+', 'rxjs', 'reflect-metadata'), `${SRC}((${capabilities})/)?${nest}`] },
+      to: { path: [npm('@nestjs/[^/]+', 'reflect-metadata'), `${SRC}((${capabilities})/)?${nest}`] },
+    },
+    {
+      name: 'engine-without-rxjs',
+      comment: 'Engines answer promises; only pubsub, whose messages are a stream, hands out an Observable.',
+      severity: 'error',
+      from: { path: engine, pathNot: [SPEC, `${SRC}pubsub/pubsub[.]ts$`] },
+      to: { path: npm('rxjs') },
     },
     {
       name: 'engine-without-redis',

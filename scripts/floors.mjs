@@ -55,6 +55,11 @@ const PLANTED = [
     code: `import { Module } from '@nestjs/common'\nexport { Module }`,
   },
   {
+    file: `${SRC}/cache/planted-rxjs.ts`,
+    breaks: 'engine-without-rxjs',
+    code: `export type { Observable } from 'rxjs'`,
+  },
+  {
     file: `${SRC}/cache/planted-shared-nest.ts`,
     breaks: 'engine-without-nest',
     code: `export * from '../nest/tokens.js'`,
