@@ -152,6 +152,22 @@ describe('rate limits of an application with Redis', () => {
     }
   })
 
+  it('wait for Redis as long as their own options say, wherever they live', async () => {
+    const hasty = { ...at, rateLimit: { timeout: '200ms' as const }, use: { rateLimit: 'limits' } }
+    const app = await boot(root(hasty), root({ ...at, rateLimit: { timeout: '30s' }, name: 'limits' }), LIMITED)
+    const sourceOf = async (limiter: RateLimiterService) => (await limiter.consume(rules('patience'), ids)).source
+    const [quick, patient] = [app.get(RateLimiterService), app.get<RateLimiterService>('RateLimiterService@limits')]
+    expect(await sourceOf(patient)).toBe('redis')
+    server.pause()
+    const later = sourceOf(patient)
+    try {
+      expect(await sourceOf(quick)).toBe('local')
+    } finally {
+      server.resume()
+    }
+    expect(await later).toBe('redis')
+  })
+
   it.each(['before', 'behind'])(
     'give back what was taken in advance before the connection imported %s the others is closed',
     async (place) => {
