@@ -5,7 +5,7 @@ import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
 import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
-import { type JwtOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
 
 /** The claims of a token whose signature was verified: those that it can be revoked by, among any others. Times are seconds since 1970. */
 export interface JwtClaims {
@@ -46,7 +46,7 @@ export class JwtBlacklistService {
   /** @param store where the revocations are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
   constructor(
     private readonly store: () => JwtStore,
-    options: JwtOptions = {},
+    options: JwtBlacklistOptions = {},
     { clock = systemClock, stalenessMs = 2_000 }: JwtSurroundings = {},
   ) {
     this.options = resolveJwtOptions(options)

@@ -1,8 +1,8 @@
 import { type Duration, durationToMs, type Ttl, ttlToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 
-/** What `forRoot({ jwt })` takes. */
-export interface JwtOptions {
+/** What of `forRoot({ jwt })` the blacklist and the families take; the guard's stand in `nest/guard-options.ts`. */
+export interface JwtBlacklistOptions {
   /**
    * What `isRevoked` answers while nobody knows: `'throw'` rejects with JwtUnavailableError, and the guard answers 503; `'deny'` is true, 401;
    * `'allow'` is false, and revoked tokens are accepted for as long as Redis is away. @default 'throw'
@@ -10,7 +10,10 @@ export interface JwtOptions {
   readonly onUnavailable?: 'throw' | 'deny' | 'allow' | undefined
   /** How much longer than its `exp` a revocation is kept, for clocks that differ. A number is milliseconds. @default 60_000 */
   readonly skew?: Duration | undefined
-  /** The longest life of a token: for so long it is kept that all of a user's are revoked. A number is seconds. @default '30d' */
+  /**
+   * The longest life of a token, refresh tokens included: for so long, and `skew`, is kept what says nothing of an end – that all of a user's are
+   * revoked, that a token without `exp` is, and a family. A token that lives longer is accepted again after it. A number is seconds. @default '30d'
+   */
   readonly maxAge?: Ttl | undefined
   /** For how long a refresh token may be presented again after it was replaced: two requests at once, a lost answer. A number is milliseconds. @default 10_000 */
   readonly refreshGrace?: Duration | undefined
@@ -20,7 +23,7 @@ export interface JwtOptions {
   readonly near?: false | { readonly maxEntries?: number | undefined } | undefined
 }
 
-/** {@link JwtOptions}, read and checked. */
+/** {@link JwtBlacklistOptions}, read and checked. */
 export interface ResolvedJwtOptions {
   readonly onUnavailable: 'throw' | 'deny' | 'allow'
   readonly skewMs: number
@@ -32,24 +35,21 @@ export interface ResolvedJwtOptions {
   readonly nearEntries: number
 }
 
-const OPTIONS = [
+/** The names of {@link JwtBlacklistOptions}. */
+export const JWT_BLACKLIST_OPTIONS = [
   'onUnavailable',
   'skew',
   'maxAge',
   'refreshGrace',
   'claims',
   'near',
-] as const satisfies (keyof JwtOptions)[]
-const KNOWN: ReadonlySet<string> = new Set(OPTIONS)
+] as const satisfies (keyof JwtBlacklistOptions)[]
 
-/** @throws ConfigurationError, InvalidDurationError naming the option */
-export function resolveJwtOptions(options: JwtOptions = {}): ResolvedJwtOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new ConfigurationError('jwt', 'must be an object of options')
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name))
-      throw new ConfigurationError(`jwt.${name}`, `no such option; there are ${[...KNOWN].join(', ')}`)
-  }
+/**
+ * Reads the options; names of other options are not looked at.
+ * @throws ConfigurationError, InvalidDurationError naming the option as `jwt.<option>`
+ */
+export function resolveJwtOptions(options: JwtBlacklistOptions = {}): ResolvedJwtOptions {
   const {
     onUnavailable = 'throw',
     skew = 60_000,

@@ -2,7 +2,7 @@ import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError } from './errors.js'
 import { jwtRevoked, refreshTokenReused } from './events.js'
 import type { JwtStore, Rotation } from './jwt-store.js'
-import { type JwtOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
 
 /**
  * Families of refresh tokens: each token is used once and replaced by the next. One that was replaced and is presented all the same was stolen, or
@@ -23,7 +23,7 @@ export class RefreshTokenFamilies {
   /** @throws ConfigurationError, InvalidDurationError */
   constructor(
     private readonly store: () => JwtStore,
-    options: JwtOptions = {},
+    options: JwtBlacklistOptions = {},
   ) {
     this.options = resolveJwtOptions(options)
   }
