@@ -48,15 +48,25 @@ describe('the number of processes', () => {
     expect(one.instances.count).toBe(1)
   })
 
-  it('is said once, however often it is started, and no more once it was stopped', async () => {
+  it('is known within a second of processes that start together', async () => {
+    const { world, process } = setUp()
+    const all = ['a', 'b', 'c'].map(process)
+    for (const { instances } of all) instances.start()
+    await world.clock.advance(1_000)
+    expect(all.map(({ instances }) => instances.count)).toEqual([3, 3, 3])
+  })
+
+  it('is asked for often at first and then every 20 s, however often it is started; no more once it was stopped', async () => {
     const { world, process } = setUp()
     const { instances, store } = process('a')
     for (let i = 0; i < 5; i++) instances.start()
     await world.clock.settle()
     expect(store.taken('seen')).toBe(1)
     expect(world.clock.pendingTimers).toBe(1)
-    await world.clock.advance(20_000)
-    expect(store.taken('seen')).toBe(1)
+    await world.clock.advance(31_000)
+    expect(store.taken('seen')).toBe(5)
+    await world.clock.advance(60_000)
+    expect(store.taken('seen')).toBe(3)
     instances.stop()
     expect(world.clock.pendingTimers).toBe(0)
     await world.clock.advance(60_000)

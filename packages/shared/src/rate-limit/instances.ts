@@ -7,6 +7,8 @@ export class Instances {
   private known = 1
   private timer: Timer | undefined
   private started = false
+  /** Short at first: processes that start together would else count each other late. */
+  private pauseMs = 1_000
 
   /** @param process its name, the same for as long as it lives */
   constructor(
@@ -37,8 +39,11 @@ export class Instances {
     } catch (error) {
       if (!(error instanceof RateLimitUnavailableError)) throw error
     }
-    if (this.started) this.timer = this.clock.timer(MINUTE_MS / 3, () => void this.say())
+    if (!this.started) return
+    this.timer = this.clock.timer(this.pauseMs, () => void this.say())
+    this.pauseMs = Math.min(2 * this.pauseMs, LONGEST_PAUSE_MS)
   }
 }
 
 const MINUTE_MS = 60_000
+const LONGEST_PAUSE_MS = 20_000
