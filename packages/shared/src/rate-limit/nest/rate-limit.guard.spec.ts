@@ -26,6 +26,7 @@ import { RateLimitGuard } from './rate-limit.guard.js'
 
 type Headers = Readonly<Record<string, string>>
 interface TestRequest {
+  query: Record<string, string | undefined>
   headers: Record<string, string | undefined>
   user?: unknown
   tenantId?: unknown
@@ -278,19 +279,19 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
     @Controller()
     class Keyed {
       @Get('it')
-      @RateLimit({ ...once, by: (context) => context.switchToHttp().getRequest<TestRequest>().headers['x-key'] })
+      @RateLimit({ ...once, by: (context) => context.switchToHttp().getRequest<TestRequest>().query['key'] })
       it(): string {
         return 'done'
       }
     }
-    const { get } = await serve(Keyed)
-    const ask = async (headers: Headers): Promise<number> => (await get('/it', headers)).status
-    expect([await ask({ 'x-key': 'a' }), await ask({ 'x-key': 'a' }), await ask({ 'x-key': 'b' })]).toEqual([
-      ...[200, 429, 200],
-    ])
-    // A key that reads like an address is another client than that address.
-    expect([await ask({ 'x-key': '127.0.0.1' }), await ask({ 'x-key': 'ip:127.0.0.1' })]).toEqual([200, 200])
-    expect([await ask({}), await ask({})]).toEqual([200, 429])
+    const { statuses } = await serve(Keyed)
+    expect(await statuses('/it?key=a', '/it?key=a', '/it?key=b')).toEqual([200, 429, 200])
+    expect(await statuses('/it', '/it?key=')).toEqual([200, 429])
+    // A key that reads like that of an address is another client than who has the address, and than the one whose key reads like that again.
+    const lookalikes = ['127.0.0.1', 'ip:127.0.0.1', '\0ip:127.0.0.1', '\0\0ip:127.0.0.1']
+    for (const key of lookalikes) {
+      expect(await statuses(`/it?key=${encodeURIComponent(key)}`)).toEqual([200])
+    }
   })
 
   it('counts once where it is global, on the class and on the method', async () => {
@@ -409,6 +410,14 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
     }
   })
 
+  it('asks with one list of rules for all requests of a route, which is read once', async () => {
+    const { get, limiter } = await serve(Limited, { guard: { rules: [once] } })
+    const consume = vi.spyOn(limiter, 'consume')
+    await get('/it')
+    await get('/it')
+    expect(consume.mock.calls[0]![0]).toBe(consume.mock.calls[1]![0])
+  })
+
   it('limits nothing where nothing is limited', async () => {
     @Controller()
     class Free {
@@ -481,6 +490,21 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
       expect(await statuses('/deny', '/deny')).toEqual([200, 429])
     })
 
+    it('says 429 of what it has counted alone, whatever else is not known', async () => {
+      @Controller()
+      class Both {
+        @Get('it')
+        @RateLimit({ ...once, onUnavailable: 'deny' })
+        @RateLimit({ ...once, limit: 0 })
+        it(): string {
+          return 'done'
+        }
+      }
+      const { statuses, store } = await serve(Both)
+      store.always = 'unsent'
+      expect(await statuses('/it')).toEqual([429])
+    })
+
     it('blames no client for what nobody has counted', async () => {
       const { get, store } = await serve(Policies)
       store.always = 'unsent'
@@ -533,20 +557,20 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
     interface NodeReply {
       writeHead(status: number): void
       write(text: string): void
-      end(): void
+      end(text: string): void
     }
     @Controller()
     class Begun {
       @Get('it')
       @RateLimit(once)
       it(@Res() response: { raw?: NodeReply } & NodeReply): void {
-        ;(response.raw ?? response).end()
+        ;(response.raw ?? response).end(' done')
       }
     }
     const { get } = await serve(Begun, { providers: [{ provide: APP_GUARD, useClass: Early }] })
     const answers = [await get('/it'), await get('/it')]
     expect(answers.map(({ status, body }) => [status, body])).toEqual([
-      [200, 'half'],
+      [200, 'half done'],
       [200, 'half'],
     ])
   })
