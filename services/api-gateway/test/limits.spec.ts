@@ -88,7 +88,7 @@ describe('nobody', () => {
     await flood(40, nobody())
     const { counts, refused } = await flood(80, nobody({ authorization: 'Bearer nonsense' }))
     expect(refused?.body).toMatchObject({ 'violated-policies': ['user'] })
-    // The lookups are everybody's, but for whoever claims to be somebody.
+    // The lookups are everybody's, with any token or none.
     expect(Object.keys(counts)).toEqual(['200', '429'])
     // Whoever is believed is not counted by it.
     expect(await sendAs('ada', 'small')()).toMatchObject({ status: 200 })

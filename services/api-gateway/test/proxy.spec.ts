@@ -37,8 +37,9 @@ const rawHead = async (line: string, headers: Record<string, string> = {}) =>
   [
     line,
     'Host: gateway.test',
-    'Connection: close',
-    ...Object.entries({ ...(await bearer()), ...headers }).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries({ connection: 'close', ...(await bearer()), ...headers }).map(
+      ([name, value]) => `${name}: ${value}`,
+    ),
     '\r\n',
   ].join('\r\n')
 
@@ -250,6 +251,52 @@ describe('a body', () => {
     const fits = await gateway.send('/finance/it', { method: 'POST', body: long.slice(0, 65_536) })
     expect(fits.status).toBe(200)
     expect(upstream.seen.map(({ body }) => body.length)).toEqual([65_536])
+  })
+
+  it('may be answered before its end, and its connection goes on with the next request', async () => {
+    const upstreamAnswers = upstream.handler
+    upstream.handler = (request, response) => {
+      if (request.method === 'POST') {
+        response.writeHead(200, { connection: 'close', 'content-length': '5' })
+        response.end('early')
+      } else upstreamAnswers(request, response)
+    }
+    const first = await rawHead('POST /finance/it HTTP/1.1', {
+      'transfer-encoding': 'chunked',
+      connection: 'keep-alive',
+    })
+    const socket = connect(portOf(gateway), 'localhost')
+    let answer = ''
+    socket.setEncoding('latin1').on('data', (chunk: string) => (answer += chunk))
+    socket.write(`${first}5\r\nearly\r\n`)
+    await until('it is answered', () => answer.includes('early'))
+    const closed = once(socket, 'close')
+    socket.write(`4\r\nlate\r\n0\r\n\r\n${await rawHead('GET /finance/next HTTP/1.1')}`)
+    await closed
+    expect(answer).toMatch(/"url":"\/next"/)
+  })
+
+  it('that goes on for ever after its answer is cut off', async () => {
+    gateway.upstream.handler = (_request, response) => {
+      response.writeHead(200, { connection: 'close', 'content-length': '5' })
+      response.end('early')
+    }
+    const socket = connect(portOf(gateway), 'localhost')
+    socket.on('error', () => undefined)
+    const head = await rawHead('POST /finance/it HTTP/1.1', {
+      'transfer-encoding': 'chunked',
+      connection: 'keep-alive',
+    })
+    const chunk = `1000\r\n${'x'.repeat(4_096)}\r\n`
+    socket.write(head + chunk)
+    await once(socket, 'data')
+    let isCut = false
+    socket.on('close', () => (isCut = true)).resume()
+    await until('it is cut off', () => {
+      socket.write(chunk)
+      return isCut
+    })
+    expect(isCut).toBe(true)
   })
 
   it('of an answer that breaks off breaks off', async () => {

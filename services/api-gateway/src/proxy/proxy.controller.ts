@@ -62,15 +62,12 @@ export class ProxyController {
       if (answer.headers['content-length'] === undefined) response.flushHeaders()
       await pipeline(answer, response)
     } catch (error) {
+      client.end()
       if (client.isGone) return
-      if (response.headersSent) {
-        // Cut off, which is all that can be said to a client that has the head already.
-        response.destroy()
-        this.logger.warn(`an answer broke off: ${error instanceof Error ? error.message : String(error)}`)
-        return
-      }
-      client.leaveBody()
-      throw error
+      if (!response.headersSent) throw error
+      // Cut off, which is all that can be said to a client that has the head already.
+      response.destroy()
+      this.logger.warn(`an answer broke off: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 }
@@ -92,11 +89,12 @@ class Client {
     private readonly response: GatewayResponse,
     private readonly maxBodyBytes: number,
   ) {
-    response.once('close', () => {
-      if (response.writableFinished) return
+    const leave = (): void => {
       this.isGone = true
       this.controller.abort()
-    })
+    }
+    if (response.destroyed) leave()
+    else response.once('close', () => void (response.writableFinished || leave()))
   }
 
   /** Fires when the client has left, or has sent too much; its reason is the answer then. */
@@ -114,16 +112,17 @@ class Client {
     if (coding === undefined) return
     this.request.on('data', (chunk: Buffer) => {
       this.bytes += chunk.length
-      if (this.bytes > this.maxBodyBytes) this.controller.abort(this.tooLarge())
+      if (this.bytes <= this.maxBodyBytes) return
+      this.controller.abort(this.tooLarge())
+      // Answered before its end, it might go on for ever.
+      if (this.response.writableFinished) this.request.destroy()
     })
   }
 
-  /** What of the body nobody wants is read and dropped, and the connection ends with the answer. */
-  leaveBody(): void {
-    if (this.request.complete) return
-    this.response.setHeader('Connection', 'close')
-    this.request.unpipe()
-    this.request.resume()
+  /** It got no answer of the service: the service's work ends, and the connection does with the answer, rather than wait for the rest of a body. */
+  end(): void {
+    this.controller.abort()
+    if (!this.request.complete && !this.response.headersSent) this.response.setHeader('Connection', 'close')
   }
 
   private tooLarge(): PayloadTooLargeException {

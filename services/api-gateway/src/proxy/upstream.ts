@@ -41,11 +41,12 @@ export class Upstream {
   private readonly logger = new Logger('Upstream')
   private running = 0
 
-  /** @param patienceMs for how long nothing may move */
+  /** @param patienceMs for how long nothing may move @param mostRequests that run at a time */
   constructor(
     readonly name: string,
     private readonly base: URL,
     private readonly patienceMs: number,
+    private readonly mostRequests = MOST_REQUESTS,
   ) {
     const isTls = base.protocol === 'https:'
     const options = { keepAlive: true, timeout: IDLE_CONNECTION_MS }
@@ -62,7 +63,7 @@ export class Upstream {
     const { method, body, signal } = upstream
     for (;;) {
       signal?.throwIfAborted()
-      if (this.running >= MOST_REQUESTS)
+      if (this.running >= this.mostRequests)
         throw new ServiceUnavailableException(`The service ${this.name} has too much to do`)
       const sent = this.start(upstream)
       try {
@@ -94,18 +95,21 @@ export class Upstream {
       timeout: this.patienceMs,
     })
     this.running++
-    sent.on('timeout', () => sent.destroy(new SilentError()))
+    let over = false
+    const end = (): void => {
+      if (!over) this.running--
+      over = true
+      signal?.removeEventListener('abort', abort)
+      // The rest is nobody's, and behind it comes the next request of the connection.
+      body?.unpipe(sent).resume()
+    }
     const abort = () => sent.destroy()
     signal?.addEventListener('abort', abort)
-    sent.once('close', () => {
-      this.running--
-      signal?.removeEventListener('abort', abort)
-    })
+    sent.on('timeout', () => sent.destroy(new SilentError()))
+    // Both, for what fails fails before it closes, and whoever hears of it may ask again at once.
+    sent.once('error', end).once('close', end)
     if (body === undefined) sent.end()
-    else {
-      body.pipe(sent)
-      sent.once('close', () => body.unpipe(sent))
-    }
+    else body.pipe(sent)
     return sent
   }
 
