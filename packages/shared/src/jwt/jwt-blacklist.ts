@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { type Clock, systemClock } from '../kernel/clock.js'
-import { CoherentMap, type Ticket } from '../kernel/coherent-map.js'
-import { keySegment } from '../kernel/key-part.js'
+import { CoherentMap, type InvalidationSource, type Ticket } from '../kernel/coherent-map.js'
+import { keySegment, sha256 } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
 import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
@@ -41,6 +40,8 @@ export class JwtBlacklistService {
   private readonly clock: Clock
   private readonly stalenessMs: number
   private near: CoherentMap<Answer> | undefined
+  /** What `near` hears of. */
+  private heard: InvalidationSource | undefined
   private closed = false
 
   /** @param store where the revocations are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
@@ -56,10 +57,15 @@ export class JwtBlacklistService {
 
   /**
    * Whether a token is revoked: by its `jti`, its family, or as one of a user's that were issued before a time; with `token`, also as a whole.
-   * Claims that a token can't be revoked by – neither `jti`, nor `sub`, nor the token itself – are as good as revoked.
+   *
+   * What can't be revoked is as good as revoked: claims with neither `jti` nor `sub` nor family, without the token itself; an id in them that is
+   * neither a text nor a number; and a token whose `exp` is over by more than `jwt.skew`, for its revocation is not kept any longer.
+   * @param claims of a token whose signature was verified
+   * @param token as it was presented, without `Bearer`
    * @throws JwtUnavailableError nobody knows, and `jwt.onUnavailable` is `'throw'`
    */
   async isRevoked(claims: JwtClaims, token?: string): Promise<boolean> {
+    if (this.isOver(claims)) return refused('expired')
     const questions = this.questionsOf(claims, token)
     if (questions.length === 0) return refused('claims')
     const { near } = this
@@ -83,17 +89,26 @@ export class JwtBlacklistService {
   }
 
   /**
-   * Revokes a token by its `jti`, until its `exp`. @throws JwtUnavailableError it may not be revoked: say it again; JwtClaimsError
+   * Revokes a token by its `jti`, until its `exp` and `jwt.skew`; without `exp` for `jwt.maxAge`. An earlier end than was said before changes
+   * nothing, so that nobody can shorten a revocation. @throws JwtUnavailableError it may not be revoked: say it again; JwtClaimsError
    */
   async revoke({ jti, exp }: Pick<JwtClaims, 'jti' | 'exp'>): Promise<void> {
-    if (typeof jti !== 'string' || jti === '')
-      throw new JwtClaimsError('a token without `jti` is revoked by revokeToken')
-    await this.mark(`{j:${keySegment(jti)}}`, this.endOf(exp))
+    const id = textOf(jti)
+    if (id === undefined) throw new JwtClaimsError('a token without `jti` is revoked by revokeToken')
+    await this.mark(jtiMark(id), this.endOf(exp))
     jwtRevoked.publish(() => ({ by: 'jti' }))
   }
 
-  /** Revokes a token as a whole, by its SHA-256, until its `exp`. @throws as {@link revoke} */
+  /**
+   * Revokes a token as a whole, by its SHA-256, until its `exp` and `jwt.skew`; without `exp` for `jwt.maxAge`. Only checks that are given the token
+   * see it, as those of the guard are. Its signature is not verified here: do so before, or anybody can fill your Redis. @throws as {@link revoke}
+   */
   async revokeToken(jwt: string): Promise<void> {
+    if (!isToken(jwt)) {
+      throw new JwtClaimsError(
+        `a token is a text of 1 to ${LONGEST_TOKEN} characters without spaces; leave out \`Bearer\``,
+      )
+    }
     await this.mark(tokenMark(jwt), this.endOf(expOf(jwt)))
     jwtRevoked.publish(() => ({ by: 'token' }))
   }
@@ -101,7 +116,8 @@ export class JwtBlacklistService {
   /**
    * Revokes all tokens of a user that were issued up to a time, that second included: `iat` knows no smaller step, so whoever logs in again gets a
    * token in the next second. With `tenantId`, those of that tenant alone.
-   * @param options.before a Date, or seconds since 1970. Default: now, on the store's clock
+   * @param options.before a Date, or seconds since 1970. Default: now, on the store's clock: who issues tokens must have the same time to a second,
+   * else give its time here
    * @returns the second up to which they are revoked: a later one that was said before stays
    * @throws as {@link revoke}
    */
@@ -109,14 +125,12 @@ export class JwtBlacklistService {
     sub: string,
     { tenantId, before }: { readonly tenantId?: string | undefined; readonly before?: Date | number | undefined } = {},
   ): Promise<number> {
-    if (typeof sub !== 'string' || sub === '') throw new JwtClaimsError('a user without `sub` has no tokens')
-    const second = before instanceof Date ? Math.floor(before.getTime() / 1_000) : (before ?? null)
-    if (second !== null && !Number.isSafeInteger(second))
-      throw new JwtClaimsError('`before` is a Date or whole seconds since 1970')
-    const mark = userMark(sub, tenantId)
-    this.near?.invalidate(mark)
-    const reached = await this.store().markBefore(mark, second, this.options.maxAgeMs)
-    this.near?.invalidate(mark)
+    const [user, tenant] = [textOf(sub), textOf(tenantId)]
+    if (user === undefined) throw new JwtClaimsError('a user without `sub` has no tokens')
+    // All of the user's tokens are not meant by who gives a tenant that is none.
+    if (tenant === undefined && tenantId !== undefined) throw new JwtClaimsError('`tenantId` is a text, or left out')
+    const mark = userMark(user, tenant)
+    const reached = await this.write(mark, () => this.store().markBefore(mark, secondOf(before), this.keepMs))
     jwtRevoked.publish(() => ({ by: 'user' }))
     return reached
   }
@@ -128,22 +142,35 @@ export class JwtBlacklistService {
     this.near = undefined
   }
 
+  /** None: nothing can revoke it. */
   private questionsOf(claims: JwtClaims, token: string | undefined): Question[] {
-    const { jti, sub, iat } = claims
-    const { tenantClaim, familyClaim } = this.options
-    const { [tenantClaim]: tenant, [familyClaim]: family } = claims
+    if (typeof claims !== 'object' || claims === null) return []
+    const { jti, sub, iat, [this.options.tenantClaim]: tenant, [this.options.familyClaim]: family } = claims
+    const ids = [jti, family, sub, tenant].map(textOf)
+    // It may be what the token was revoked by, in a form that can't be compared.
+    if ([jti, family, sub, tenant].some((claim, i) => ids[i] === undefined && !isAbsent(claim))) return []
+    if (!isAbsent(token) && !isToken(token)) return []
+    const [byJti, byFamily, byUser, byTenant] = ids
     const questions: Question[] = []
-    if (isText(jti)) questions.push({ mark: `{j:${keySegment(jti)}}`, by: 'jti', revokes: isThere })
-    if (isText(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
-    if (isText(family)) questions.push({ mark: familyMark(keySegment(family)), by: 'family', revokes: isThere })
-    if (isText(sub)) {
+    if (byJti !== undefined) questions.push({ mark: jtiMark(byJti), by: 'jti', revokes: isThere })
+    if (isToken(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
+    if (byFamily !== undefined) {
+      questions.push({ mark: familyMark(keySegment(byFamily)), by: 'family', revokes: isThere })
+    }
+    if (byUser !== undefined) {
       // Without `iat` nobody knows that it is younger.
       const isOld = (value: string | null): boolean =>
         value !== null && !(typeof iat === 'number' && Math.floor(iat) > Number(value))
-      questions.push({ mark: userMark(sub, undefined), by: 'user', revokes: isOld })
-      if (isText(tenant)) questions.push({ mark: userMark(sub, tenant), by: 'user', revokes: isOld })
+      questions.push({ mark: userMark(byUser, undefined), by: 'user', revokes: isOld })
+      if (byTenant !== undefined) questions.push({ mark: userMark(byUser, byTenant), by: 'user', revokes: isOld })
     }
     return questions
+  }
+
+  /** On this process's clock, as whoever verified the token has looked at `exp`. One that is ahead by more than `skew` refuses too much. */
+  private isOver(claims: JwtClaims): boolean {
+    const exp: unknown = (claims as JwtClaims | null)?.exp
+    return typeof exp === 'number' && this.clock.wall() > exp * 1_000 + this.options.skewMs
   }
 
   private async read(questions: readonly Question[]): Promise<readonly (string | null)[]> {
@@ -151,26 +178,41 @@ export class JwtBlacklistService {
     const tickets: (Ticket | undefined)[] = questions.map(({ mark }) => near?.ticket(mark))
     try {
       const found = await this.store().read(questions.map(({ mark }) => mark))
-      questions.forEach(({ mark }, i) =>
-        near?.put(mark, { value: found[i]! }, tickets[i]!, mark.length + ENTRY_BYTES, KEPT_MS),
-      )
-      return found
+      questions.forEach(({ mark }, i) => {
+        const { value, redirected } = found[i]!
+        // R20: which server answered what was redirected nobody can say.
+        if (redirected !== true) near?.put(mark, { value }, tickets[i]!, mark.length + ENTRY_BYTES, KEPT_MS)
+      })
+      return found.map(({ value }) => value)
     } finally {
       for (const ticket of tickets) ticket?.close()
     }
   }
 
-  private async mark(mark: string, end: MarkEnd): Promise<void> {
+  private mark(mark: string, end: MarkEnd): Promise<void> {
+    return this.write(mark, () => this.store().mark(mark, end))
+  }
+
+  /** R17: an own write is forgotten at the call and at its answer; also at one that says nothing, for it may have been done. */
+  private async write<T>(mark: string, run: () => Promise<T>): Promise<T> {
     this.near?.invalidate(mark)
-    await this.store().mark(mark, end)
-    this.near?.invalidate(mark)
+    try {
+      return await run()
+    } finally {
+      this.near?.invalidate(mark)
+    }
   }
 
   private map(): CoherentMap<Answer> | undefined {
     const { nearEntries: maxEntries } = this.options
-    if (this.near !== undefined || maxEntries === 0 || this.closed) return this.near
+    if (maxEntries === 0 || this.closed) return undefined
+    const { changes: source } = this.store()
+    // A store that stood in while the application was starting is another one.
+    if (this.near !== undefined && this.heard === source) return this.near
+    this.near?.close()
+    this.heard = source
     this.near = new CoherentMap({
-      source: this.store().changes,
+      source,
       clock: this.clock,
       maxBytes: maxEntries * (ENTRY_BYTES + 128),
       maxEntries,
@@ -180,10 +222,14 @@ export class JwtBlacklistService {
   }
 
   private endOf(exp: number | undefined): MarkEnd {
-    const { skewMs, maxAgeMs } = this.options
-    if (exp === undefined) return { inMs: maxAgeMs + skewMs }
-    if (typeof exp !== 'number' || !(exp >= 0 && exp < 1e11)) throw new JwtClaimsError('`exp` is seconds since 1970')
-    return { atMs: Math.ceil(exp * 1_000) + skewMs }
+    if (exp === undefined) return { inMs: this.keepMs }
+    if (!isSeconds(exp)) throw new JwtClaimsError('`exp` is seconds since 1970')
+    return { atMs: Math.ceil(exp * 1_000) + this.options.skewMs }
+  }
+
+  /** For as long as a token of now may be accepted. */
+  private get keepMs(): number {
+    return this.options.maxAgeMs + this.options.skewMs
   }
 }
 
@@ -208,24 +254,52 @@ function isThere(value: string | null): boolean {
   return value !== null
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
+/** An id of claims. Ids of databases are often numbers, and `sub` of what they are given to as text. Undefined: there is none, or none that is one. */
+function textOf(id: unknown): string | undefined {
+  if (typeof id === 'string') return id === '' ? undefined : id
+  return typeof id === 'number' && Number.isFinite(id) ? String(id) : undefined
 }
 
-function refused(by: Question['by'] | 'claims'): true {
+function isAbsent(claim: unknown): boolean {
+  return claim === undefined || claim === null || claim === ''
+}
+
+function isToken(token: unknown): token is string {
+  return typeof token === 'string' && token.length <= LONGEST_TOKEN && /^\S+$/.test(token)
+}
+
+/** Milliseconds of now are not: the longest ago that they could be meant as seconds is the year 5138. */
+function isSeconds(time: unknown): time is number {
+  return typeof time === 'number' && time >= 0 && time < 1e11
+}
+
+function secondOf(before: Date | number | undefined): number | null {
+  if (before === undefined) return null
+  const second = before instanceof Date ? Math.floor(before.getTime() / 1_000) : before
+  if (Number.isInteger(second) && isSeconds(second)) return second
+  throw new JwtClaimsError('`before` is a Date, or whole seconds since 1970, not milliseconds')
+}
+
+function refused(by: Question['by'] | 'claims' | 'expired'): true {
   jwtRefused.publish(() => ({ by }))
   return true
+}
+
+function jtiMark(jti: string): string {
+  return `{j:${keySegment(jti)}}`
 }
 
 function userMark(sub: string, tenant: string | undefined): string {
   return tenant === undefined ? `{u:${keySegment(sub)}}` : `{u:${keySegment(sub)}:${keySegment(tenant)}}`
 }
 
+/**
+ * By the hash of what its signature signs. The signature itself has several texts: those of base64url that end in other unused bits, and with ECDSA
+ * another number for the same. Verifiers accept them all, so a revoked token would be valid again once one of them was changed.
+ */
 function tokenMark(jwt: string): string {
-  if (typeof jwt !== 'string' || jwt === '' || jwt.length > LONGEST_TOKEN) {
-    throw new JwtClaimsError(`a token is a text of 1 to ${LONGEST_TOKEN} characters`)
-  }
-  return `{t:${createHash('sha256').update(jwt).digest('base64url')}}`
+  const isSigned = jwt.split('.').length === 3
+  return `{t:${sha256(isSigned ? jwt.slice(0, jwt.lastIndexOf('.')) : jwt)}}`
 }
 
 /** Of a token whose signature nobody looks at here: a wrong one only keeps its own revocation for another time. */
@@ -235,7 +309,7 @@ function expOf(jwt: string): number | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
     const exp = (claims as { exp?: unknown } | null)?.exp
-    return typeof exp === 'number' && exp >= 0 && exp < 1e11 ? exp : undefined
+    return isSeconds(exp) ? exp : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

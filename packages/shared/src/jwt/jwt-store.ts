@@ -9,12 +9,13 @@ import type { InvalidationSource } from '../kernel/coherent-map.js'
 export interface JwtStore {
   /** Which marks were written, by their names; see {@link InvalidationSource} for what it promises. */
   readonly changes: InvalidationSource
-  /** What stands at each mark; null: nothing. @throws JwtUnavailableError */
-  read(marks: readonly string[]): Promise<readonly (string | null)[]>
-  /** Sets a mark; nothing when its end is over. @throws JwtUnavailableError */
+  /** What stands at each mark. @throws JwtUnavailableError */
+  read(marks: readonly string[]): Promise<readonly Standing[]>
+  /** Sets a mark; nothing when its end is over, or the mark has a later one. @throws JwtUnavailableError */
   mark(mark: string, end: MarkEnd): Promise<void>
   /**
    * Sets a mark to a second since 1970, never to an earlier one than it has; `null` is the store's second now. Answers what stands there then.
+   * It is kept for `keepMs` after that second, or after now where that is later.
    * @throws JwtUnavailableError
    */
   markBefore(mark: string, second: number | null, keepMs: number): Promise<number>
@@ -26,6 +27,14 @@ export interface JwtStore {
   end(family: string, keepMs: number): Promise<void>
 }
 
+/** What was found at a mark. */
+export interface Standing {
+  /** Null: nothing. */
+  readonly value: string | null
+  /** The answer was redirected on its way (R20): it is not to be kept. */
+  readonly redirected?: true
+}
+
 /** When a mark ends, on the store's own clock: at a time, ms since 1970, or so many ms from now. */
 export type MarkEnd = { readonly atMs: number } | { readonly inMs: number }
 
@@ -35,7 +44,7 @@ export interface RotateRequest {
   readonly from: string
   /** The one that may be used from now on. */
   readonly to: string
-  /** The family's life, from now, ms. */
+  /** The family's life, from now, and that of the mark if it ends, ms. */
   readonly ttlMs: number
   /** For how long the token before may be presented again, ms. */
   readonly graceMs: number

@@ -12,8 +12,8 @@ import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } 
  *
  * @example
  * ```ts
- * await families.begin(family, jti, '30d')
- * const { outcome, token } = await families.rotate(claims.fam, claims.jti, nextJti, '30d')
+ * await families.begin(family, jti)
+ * const { outcome, token } = await families.rotate(claims.fam, claims.jti, randomUUID())
  * if (outcome !== 'rotated' && outcome !== 'repeated') throw new UnauthorizedException()
  * ```
  */
@@ -28,28 +28,37 @@ export class RefreshTokenFamilies {
     this.options = resolveJwtOptions(options)
   }
 
-  /** A log-in: a family of one token. It lives for `jwt.maxAge` at most. @throws JwtUnavailableError, JwtClaimsError */
+  /**
+   * A log-in: a family of one token. It is kept for `jwt.maxAge` after its last token; that a user logs in again one day is said by `exp` of the
+   * tokens. @param family a new id, such as `randomUUID()` @throws JwtUnavailableError, JwtClaimsError
+   */
   async begin(family: string, jti: string): Promise<void> {
-    await this.store().begin(idOf(family, 'family'), idOf(jti, 'jti'), this.options.maxAgeMs)
+    await this.store().begin(idOf(family, 'family'), idOf(jti, 'jti'), this.keepMs)
   }
 
   /**
-   * Replaces the token that was presented. `'repeated'` within `jwt.refreshGrace`: two requests at once, or a lost answer; `token` is the `jti` that
+   * Replaces the token that was presented, whose signature and `exp` were verified. `'repeated'` within `jwt.refreshGrace`: two requests at once, or a lost answer; `token` is the `jti` that
    * is valid now: answer a token with that one.
    * @throws JwtUnavailableError it may have been replaced: the same call again answers `'repeated'`; JwtClaimsError
    */
   async rotate(family: string, jti: string, nextJti: string): Promise<Rotation> {
-    const { maxAgeMs: ttlMs, refreshGraceMs: graceMs } = this.options
+    if (jti === nextJti) throw new JwtClaimsError('`nextJti` must be another than `jti`')
+    const { refreshGraceMs: graceMs } = this.options
     const of = { family: idOf(family, 'family'), from: idOf(jti, 'jti'), to: idOf(nextJti, 'nextJti') }
-    const rotation = await this.store().rotate({ ...of, ttlMs, graceMs })
+    const rotation = await this.store().rotate({ ...of, ttlMs: this.keepMs, graceMs })
     if (rotation.outcome === 'reused') refreshTokenReused.publish(() => ({ family }))
     return rotation
   }
 
   /** A log-out: no token of the family is valid any more. @throws JwtUnavailableError, JwtClaimsError */
   async end(family: string): Promise<void> {
-    await this.store().end(idOf(family, 'family'), this.options.maxAgeMs)
+    await this.store().end(idOf(family, 'family'), this.keepMs)
     jwtRevoked.publish(() => ({ by: 'family' }))
+  }
+
+  /** For as long as a token of now may be accepted: also an access token that names the family. */
+  private get keepMs(): number {
+    return this.options.maxAgeMs + this.options.skewMs
   }
 }
 

@@ -262,28 +262,39 @@ return 1`,
   /** jwt/lua/mark-before.lua */
   jwtMarkBefore: {
     name: 'jwtMarkBefore',
-    sha: 'aa74bf254804f04f1559b3315d0b4b6f6942b92f',
-    lua: `local second = ARGV[2] == '' and tonumber(redis.call('TIME')[1]) or tonumber(ARGV[2])
+    sha: '6e740591bae8e7c53fa482fba111e63953b53216',
+    lua: `local now = tonumber(redis.call('TIME')[1])
+local second = tonumber(ARGV[2]) or now
 local known = redis.call('GET', KEYS[1])
 if known and tonumber(known) > second then
   second = tonumber(known)
 end
-redis.call('SET', KEYS[1], string.format('%.0f', second), 'PX', ARGV[3])
+local ends = math.max(math.max(now, second) * 1000 + ARGV[3], redis.call('PEXPIRETIME', KEYS[1]))
+redis.call('SET', KEYS[1], string.format('%.0f', second), 'PXAT', string.format('%.0f', ends))
 redis.pcall('PUBLISH', ARGV[1], KEYS[1])
 return second`,
   },
   /** jwt/lua/mark.lua */
   jwtMark: {
     name: 'jwtMark',
-    sha: '710dff59056a658509bdf79f3eee047cb53aa57e',
-    lua: `redis.call('SET', KEYS[1], '1', ARGV[2], ARGV[3])
+    sha: '12597ce946fcc7ecbf8ec4814edc175a52b955eb',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local ends = tonumber(ARGV[3])
+if ARGV[2] == 'PX' then
+  ends = now + ends
+end
+if ends <= now or ends <= redis.call('PEXPIRETIME', KEYS[1]) then
+  return 0
+end
+redis.call('SET', KEYS[1], '1', 'PXAT', string.format('%.0f', ends))
 redis.pcall('PUBLISH', ARGV[1], KEYS[1])
 return 1`,
   },
   /** jwt/lua/rotate.lua */
   jwtRotate: {
     name: 'jwtRotate',
-    sha: 'c779e753256db5565e1ec6679a3c87aff792b06f',
+    sha: 'dd3eec7f4945fe4ae044ce646a6551ff9ff4d5a5',
     lua: `if redis.call('EXISTS', KEYS[2]) == 1 then
   return { 'revoked', '' }
 end
@@ -298,7 +309,7 @@ if token == ARGV[2] then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   return { 'rotated', ARGV[3] }
 end
-if before == ARGV[2] and now - at <= tonumber(ARGV[5]) then
+if before == ARGV[2] and math.abs(now - at) <= tonumber(ARGV[5]) then
   return { 'repeated', token }
 end
 redis.call('SET', KEYS[2], '1', 'PX', ARGV[4])
@@ -493,7 +504,7 @@ return given`,
   /** pubsub/lua/append.lua */
   pubsubAppend: {
     name: 'pubsubAppend',
-    sha: 'da31171a8d887ec46fce10515c00b7ade7aaf11a',
+    sha: 'a771ca9e3c154b486c82a57c064a462248fac2f5',
     lua: `if KEYS[2] then
   local known = redis.call('GET', KEYS[2])
   if known then
@@ -504,7 +515,7 @@ local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'm', ARGV[2])
-redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', now - ARGV[4]))
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(0, now - ARGV[4])))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 if KEYS[2] then
   redis.call('SET', KEYS[2], id, 'PX', ARGV[4])
@@ -515,36 +526,77 @@ return { id, 1 }`,
   /** pubsub/lua/claim.lua */
   pubsubClaim: {
     name: 'pubsubClaim',
-    sha: '3aa15a756a31a2193aba2c22c709c7ca6d80d588',
-    lua: `if redis.call('EXISTS', KEYS[1]) == 0 then
-  redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[5], 'MKSTREAM')
-  redis.call('PEXPIRE', KEYS[1], ARGV[6])
-end
-local found = redis.pcall('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[4], '0-0', 'COUNT', ARGV[3])
-if found.err then
-  if not string.find(found.err, 'NOGROUP', 1, true) then
-    return found
+    sha: '7a2d9a84673cca27b57e207a83c5fb19dbd342de',
+    lua: `local function table_of(list)
+  local out = {}
+  for i = 1, #list, 2 do
+    out[list[i]] = list[i + 1]
   end
-  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[5])
-  found = { '0-0', {}, {} }
+  return out
 end
+local reached
+local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
+if not groups.err then
+  for _, each in ipairs(groups) do
+    local group = table_of(each)
+    if group.name == ARGV[1] then
+      reached = group['last-delivered-id']
+    end
+  end
+end
+local looks = ARGV[4] ~= ''
+if not reached then
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[5], 'MKSTREAM')
+  reached = ARGV[5]
+end
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local missed = 0
+if first and reached ~= '$' and reached ~= '0-0' and #redis.call('XRANGE', KEYS[1], '-', reached, 'COUNT', 1) == 0 then
+  missed = 1
+end
+if looks or redis.call('PTTL', KEYS[1]) < 0 then
+  if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[6]) then
+    redis.call('PEXPIRE', KEYS[1], ARGV[6])
+  end
+  local clock = redis.call('TIME')
+  local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  local old = clock[1] * 1000 - ARGV[6]
+  if last and old > 0 then
+    local last_ms = tonumber(string.match(last[1], '^%d+'))
+    redis.call('XTRIM', KEYS[1], 'MINID', old < last_ms and string.format('%.0f', old) or last[1])
+  end
+end
+local room = tonumber(ARGV[3])
+local found = 0
 local out = {}
-for _, entry in ipairs(found[2]) do
-  if entry and entry[2] then
-    local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
-    out[#out + 1] = { entry[1], entry[2][2], pending[1] and pending[1][4] or 1 }
+if looks and room > 0 then
+  for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[4], '-', '+', room)) do
+    found = found + 1
+    local entry = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, pending[1])[1]
+    if entry and entry[2] then
+      out[#out + 1] = { entry[1], entry[2][2], pending[4] + 1 }
+    else
+      redis.call('XACK', KEYS[1], ARGV[1], pending[1])
+      missed = 1
+    end
+  end
+  for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+    local consumer = table_of(each)
+    if consumer.pending == 0 and consumer.idle > 20 * ARGV[4] then
+      redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)
+    end
   end
 end
-local room = tonumber(ARGV[3]) - #out
-if room > 0 then
-  local fresh = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', room, 'STREAMS', KEYS[1], '>')
+if found < room then
+  local fresh = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', room - found, 'STREAMS', KEYS[1], '>')
   if fresh then
     for _, entry in ipairs(fresh[1][2]) do
+      found = found + 1
       out[#out + 1] = { entry[1], entry[2][2], 1 }
     end
   end
 end
-return out`,
+return { missed, (room > 0 and found >= room) and 1 or 0, out }`,
   },
   /** pubsub/lua/keep.lua */
   pubsubKeep: {
@@ -563,15 +615,26 @@ return mine`,
   /** pubsub/lua/read.lua */
   pubsubRead: {
     name: 'pubsubRead',
-    sha: '1f60ae36521055bdf0a796390373e2d84ff5d980',
-    lua: `local gap = 0
-if ARGV[1] ~= '0-0' and #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
-  local first = redis.call('XRANGE', KEYS[1], '-', ARGV[1], 'COUNT', 1)
-  if #first == 0 then
+    sha: '197e7b77b76f1279912a4e228a2579f433b524c5',
+    lua: `local entries = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local last = newest and newest[1] or '0-0'
+local gap = 0
+if ARGV[1] ~= '0-0' then
+  if #redis.call('XRANGE', KEYS[1], '-', ARGV[1], 'COUNT', 1) == 0 or (#entries == 0 and last ~= ARGV[1]) then
+    gap = 1
+  end
+elseif newest then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  local at = {}
+  for i = 1, #info, 2 do
+    at[info[i]] = info[i + 1]
+  end
+  if at['entries-added'] > at['length'] then
     gap = 1
   end
 end
-return { gap, redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2]) }`,
+return { gap, last, entries }`,
   },
   /** rate-limit/lua/enter.lua */
   rateLimitEnter: {

@@ -17,7 +17,8 @@ if token == ARGV[2] then
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   return { 'rotated', ARGV[3] }
 end
-if before == ARGV[2] and now - at <= tonumber(ARGV[5]) then
+-- Also where the clock was set back.
+if before == ARGV[2] and math.abs(now - at) <= tonumber(ARGV[5]) then
   return { 'repeated', token }
 end
 redis.call('SET', KEYS[2], '1', 'PX', ARGV[4])

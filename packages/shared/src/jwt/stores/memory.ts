@@ -1,7 +1,14 @@
 import type { Clock } from '../../kernel/clock.js'
 import type { InvalidationListener, InvalidationSource } from '../../kernel/coherent-map.js'
 import type { MemoryHub } from '../../kernel/memory-hub.js'
-import { familyMark, type JwtStore, type MarkEnd, type RotateRequest, type Rotation } from '../jwt-store.js'
+import {
+  familyMark,
+  type JwtStore,
+  type MarkEnd,
+  type RotateRequest,
+  type Rotation,
+  type Standing,
+} from '../jwt-store.js'
 
 /** The port in process, on what modules of one `MemoryHub` share. Says and does what the scripts of `lua/` do. */
 export class MemoryJwtStore implements JwtStore {
@@ -13,23 +20,26 @@ export class MemoryJwtStore implements JwtStore {
     this.changes = this.space
   }
 
-  async read(marks: readonly string[]): Promise<readonly (string | null)[]> {
-    return marks.map((mark) => this.space.get(mark))
+  async read(marks: readonly string[]): Promise<readonly Standing[]> {
+    return marks.map((mark) => ({ value: this.space.get(mark) }))
   }
 
   async mark(mark: string, end: MarkEnd): Promise<void> {
-    this.space.set(mark, '1', 'atMs' in end ? end.atMs : this.space.nowMs + end.inMs)
+    const { nowMs } = this.space
+    const until = 'atMs' in end ? end.atMs : nowMs + end.inMs
+    if (until > nowMs && until > this.space.endOf(mark)) this.space.set(mark, '1', until)
   }
 
   async markBefore(mark: string, second: number | null, keepMs: number): Promise<number> {
     const { nowMs } = this.space
     const reached = Math.max(second ?? Math.floor(nowMs / 1_000), Number(this.space.get(mark) ?? 0))
-    this.space.set(mark, String(reached), nowMs + keepMs)
+    const until = Math.max(nowMs, reached * 1_000) + keepMs
+    this.space.set(mark, String(reached), Math.max(until, this.space.endOf(mark)))
     return reached
   }
 
   async begin(family: string, token: string, ttlMs: number): Promise<void> {
-    this.space.families.set(family, { token, before: undefined, at: 0, until: this.space.nowMs + ttlMs })
+    this.space.keep(family, { token, before: undefined, at: 0, until: this.space.nowMs + ttlMs })
   }
 
   async rotate({ family, from, to, ttlMs, graceMs }: RotateRequest): Promise<Rotation> {
@@ -38,10 +48,11 @@ export class MemoryJwtStore implements JwtStore {
     const known = families.get(family)
     if (known === undefined || known.until <= nowMs) return { outcome: 'unknown' }
     if (known.token === from) {
-      families.set(family, { token: to, before: from, at: nowMs, until: nowMs + ttlMs })
+      this.space.keep(family, { token: to, before: from, at: nowMs, until: nowMs + ttlMs })
       return { outcome: 'rotated', token: to }
     }
-    if (known.before === from && nowMs - known.at <= graceMs) return { outcome: 'repeated', token: known.token }
+    if (known.before === from && Math.abs(nowMs - known.at) <= graceMs)
+      return { outcome: 'repeated', token: known.token }
     await this.end(family, ttlMs)
     return { outcome: 'reused' }
   }
@@ -82,13 +93,25 @@ class MemoryRevocations implements InvalidationSource {
     return known !== undefined && known.until > this.nowMs ? known.value : null
   }
 
+  /** When a mark ends; −Infinity: there is none. */
+  endOf(mark: string): number {
+    return this.get(mark) === null ? -Infinity : this.marks.get(mark)!.until
+  }
+
   set(mark: string, value: string, until: number): void {
     this.marks.set(mark, { value, until })
-    if (++this.writes % SWEEP_EVERY === 0) this.sweep()
+    this.sweep()
     for (const listener of this.listeners) listener.invalidate(mark)
   }
 
+  keep(family: string, state: Family): void {
+    this.families.set(family, state)
+    this.sweep()
+  }
+
+  /** What is over goes, once in many writes. */
   private sweep(): void {
+    if (++this.writes % SWEEP_EVERY !== 0) return
     const { nowMs } = this
     for (const [mark, { until }] of this.marks) if (until <= nowMs) this.marks.delete(mark)
     for (const [family, { until }] of this.families) if (until <= nowMs) this.families.delete(family)

@@ -7,7 +7,14 @@ import type { RedisReply, Topology, UnitReplies } from '../../redis/topology.js'
 import { UnitBatch } from '../../redis/unit-batch.js'
 import { failureOf } from '../../redis/unit-failure.js'
 import { JwtUnavailableError } from '../errors.js'
-import { familyMark, type JwtStore, type MarkEnd, type RotateRequest, type Rotation } from '../jwt-store.js'
+import {
+  familyMark,
+  type JwtStore,
+  type MarkEnd,
+  type RotateRequest,
+  type Rotation,
+  type Standing,
+} from '../jwt-store.js'
 
 /** Calls that leave in one write. */
 const MOST_IN_ONE = 64
@@ -25,14 +32,15 @@ export class RedisJwtStore implements JwtStore {
     this.calls = new UnitBatch(topology, MOST_IN_ONE)
   }
 
-  async read(marks: readonly string[]): Promise<readonly (string | null)[]> {
-    const replies = await Promise.all(
-      marks.map((mark) => {
+  async read(marks: readonly string[]): Promise<readonly Standing[]> {
+    return Promise.all(
+      marks.map(async (mark) => {
         const key = this.keyspace.jwt + mark
-        return this.run(key, command('GET', [key]))
+        const { replies, redirected } = await this.ask(key, command('GET', [key]))
+        const value = replies[0] as string | null
+        return redirected ? { value, redirected } : { value }
       }),
     )
-    return replies as (string | null)[]
   }
 
   async mark(mark: string, end: MarkEnd): Promise<void> {
@@ -70,10 +78,14 @@ export class RedisJwtStore implements JwtStore {
   }
 
   private async run(key: string, asked: RedisCommand): Promise<RedisReply> {
+    return (await this.ask(key, asked)).replies[0]!
+  }
+
+  private async ask(key: string, asked: RedisCommand): Promise<UnitReplies> {
     const outcome = await this.calls.send({ key, commands: [asked] })
     const failure = failureOf(outcome)
     if (failure !== undefined) throw unavailable(failure)
-    return (outcome as UnitReplies).replies[0]!
+    return outcome as UnitReplies
   }
 }
 
