@@ -38,10 +38,8 @@ export async function startGateway(
     services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url },
     tokens: tokenOptions,
     isDemo: true,
-    plans: new Map([
-      [TENANT, 'enterprise'],
-      [OTHER, 'enterprise'],
-    ]),
+    // Enough for all that a test sends.
+    plans: new Map([TENANT, OTHER, 'a', 'a-b', 'b'].map((tenant) => [tenant, 'enterprise'])),
     trustedProxies: 0,
     upstreamPatienceMs: 10_000,
     maxBodyBytes: 65_536,
