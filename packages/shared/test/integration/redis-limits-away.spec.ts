@@ -158,7 +158,7 @@ describe('a master of a Cluster that is killed under load', () => {
     closing.push(() => cluster.stop())
     for (const node of cluster.servers) await node.command('CONFIG', 'SET', 'cluster-require-full-coverage', 'no')
     // Patient, so that only a master that is away is one.
-    const { limiter } = await limiterOn({ cluster: { nodes: [...cluster.nodes] } }, 400)
+    const { limiter } = await limiterOn({ cluster: { nodes: [...cluster.nodes] }, commandTimeout: 3_000 }, 1_400)
     const killed = cluster.servers[0]!
     const tenants = await Promise.all(
       Array.from({ length: 30 }, async (_, i) => {
