@@ -101,13 +101,13 @@ describe('on a server that is well', () => {
     expect(processes).toBeLessThanOrEqual(61_000)
   })
 
-  it('32 demands of one tick are one script, and a refusal writes nothing', async () => {
+  it('50 demands of one tick are one script, and a refusal writes nothing', async () => {
     const part = ask({ limit: 60 })
     await client.store.take([part])
     for (const [demands, scripts, writes] of [
-      [32, 1, true],
-      [64, 2, true],
-      [33, 2, false],
+      [50, 1, true],
+      [100, 2, true],
+      [51, 2, false],
     ] as const) {
       const before = [await calls('evalsha'), await calls('set')]
       await Promise.all(Array.from({ length: demands }, () => client.store.take([part])))

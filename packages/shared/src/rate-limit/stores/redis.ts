@@ -40,7 +40,7 @@ export interface RedisRateLimitStoreOptions {
  * Demands of a tick that leave in one write, and that one run of the script serves: as long as nobody else notices. With more in a write the client
  * would wait while the server works, and the server while the client does.
  */
-const MOST_IN_ONE = 32
+const MOST_IN_ONE = 50
 
 /**
  * The port on Redis: each method is one script on keys of one slot. The demands of a tick are served by one run of their script, on a Cluster by
