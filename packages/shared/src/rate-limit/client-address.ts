@@ -14,6 +14,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 export function clientAddress(address: string | undefined, ipv6Prefix = 64): string | undefined {
   if (typeof address !== 'string') return undefined
   if (isIPv4(address)) return address
+  // How Node writes a client of IPv4 on a server that listens to both: mostly.
+  if (address.startsWith('::ffff:') && isIPv4(address.slice(7))) return address.slice(7)
   const bare = DECORATED.exec(address)
   const plain = bare === null ? address : (bare[1] ?? bare[2])!
   if (isIPv4(plain)) return plain

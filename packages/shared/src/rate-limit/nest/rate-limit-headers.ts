@@ -5,21 +5,31 @@ import type { RateLimitRuleResult } from '../public-types.js'
  * are whole ones, rounded up, as the draft has no others.
  */
 
-/** `RateLimit-Policy`: what is allowed, `"name";q=100;w=60`. @param windowMs of a rule */
-export function policyField(rules: readonly RateLimitRuleResult[], windowMs: (rule: string) => number): string {
-  return rules.map(({ name, limit }) => `${stringItem(name)};q=${limit};w=${seconds(windowMs(name))}`).join(', ')
+/** What the fields say of a rule at each request. */
+export interface RuleItem {
+  /** Its name, as a string of Structured Fields. */
+  readonly name: string
+  /** Seconds. */
+  readonly window: number
+}
+
+export function ruleItem(rule: string, windowMs: number): RuleItem {
+  return { name: `"${policyName(rule).replace(/["\\]/g, String.raw`\$&`)}"`, window: seconds(windowMs) }
+}
+
+/** `RateLimit-Policy`: what is allowed, `"name";q=100;w=60`. @param items of all rules that may be in a result */
+export function policyField(rules: readonly RateLimitRuleResult[], items: ReadonlyMap<string, RuleItem>): string {
+  return joined(rules, items, ({ limit }, { window }) => `;q=${limit};w=${window}`)
 }
 
 /**
  * `RateLimit`: what is left, `"name";r=50;t=30`. Of a rule that refuses, `t` is when it would let the same request pass; else when all of it is
  * there again, though some of it may be sooner.
  */
-export function limitField(rules: readonly RateLimitRuleResult[]): string {
-  return rules
-    .map(({ name, remaining, allowed, retryAfterMs, resetMs }) => {
-      return `${stringItem(name)};r=${remaining};t=${seconds(allowed ? resetMs : retryAfterMs)}`
-    })
-    .join(', ')
+export function limitField(rules: readonly RateLimitRuleResult[], items: ReadonlyMap<string, RuleItem>): string {
+  return joined(rules, items, ({ remaining, allowed, retryAfterMs, resetMs }) => {
+    return `;r=${remaining};t=${seconds(allowed ? resetMs : retryAfterMs)}`
+  })
 }
 
 /** The name of a rule as clients see it: a string of Structured Fields holds printable ASCII only, so any other name is percent-encoded. */
@@ -29,8 +39,17 @@ export function policyName(rule: string): string {
 
 const PRINTABLE_ASCII = /^[ -~]*$/
 
-function stringItem(rule: string): string {
-  return `"${policyName(rule).replace(/["\\]/g, String.raw`\$&`)}"`
+function joined(
+  rules: readonly RateLimitRuleResult[],
+  items: ReadonlyMap<string, RuleItem>,
+  parameters: (rule: RateLimitRuleResult, item: RuleItem) => string,
+): string {
+  let field = ''
+  for (const rule of rules) {
+    const item = items.get(rule.name)!
+    field += `${field === '' ? '' : ', '}${item.name}${parameters(rule, item)}`
+  }
+  return field
 }
 
 function seconds(ms: number): number {

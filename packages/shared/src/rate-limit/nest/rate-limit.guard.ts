@@ -67,12 +67,9 @@ export class RateLimitGuard implements CanActivate {
     const { headers, errorMessage } = this.settings.options
     const refusing = result.allowed ? [] : result.rules.filter(({ allowed }) => !allowed)
     if (response !== undefined && headers && result.rules.length > 0) {
-      response.header(
-        'RateLimit-Policy',
-        policyField(result.rules, (rule) => known.get(rule)!.windowMs),
-      )
+      response.header('RateLimit-Policy', policyField(result.rules, known))
       // Of a refusal what refuses: nothing else that it tells is then later than its Retry-After, as the draft asks for.
-      response.header('RateLimit', limitField(result.allowed ? result.rules : refusing))
+      response.header('RateLimit', limitField(result.allowed ? result.rules : refusing, known))
     }
     if (result.allowed) return
     const names = refusing.map(({ name }) => policyName(name))

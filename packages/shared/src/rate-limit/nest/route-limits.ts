@@ -1,6 +1,7 @@
 import type { OnUnavailable, RateLimitRule } from '../public-types.js'
 import { compileRule } from '../rules.js'
 import { numbered } from './guard-options.js'
+import { type RuleItem, ruleItem } from './rate-limit-headers.js'
 import { type OwnLimits, ownLimits } from './rate-limit.decorator.js'
 import { type RateLimitRouteRule, serviceRule } from './route-rule.js'
 
@@ -13,8 +14,7 @@ export interface RouteLimits {
 }
 
 /** What is told of a rule, and is not in a result. */
-export interface KnownRule {
-  readonly windowMs: number
+export interface KnownRule extends RuleItem {
   readonly onUnavailable: OnUnavailable
 }
 
@@ -48,8 +48,8 @@ export class RouteTable {
     }
     const list = [...rules.values()]
     const known = list.map((rule) => {
-      const { windowMs, onUnavailable } = compileRule(rule)
-      return [rule.name!, { windowMs, onUnavailable }] as const
+      const { name, windowMs, onUnavailable } = compileRule(rule)
+      return [name, { ...ruleItem(name, windowMs), onUnavailable }] as const
     })
     return { rules: Object.freeze(list), known: new Map(known) }
   }
