@@ -262,14 +262,15 @@ return 1`,
   /** jwt/lua/mark-before.lua */
   jwtMarkBefore: {
     name: 'jwtMarkBefore',
-    sha: '6e740591bae8e7c53fa482fba111e63953b53216',
-    lua: `local now = tonumber(redis.call('TIME')[1])
-local second = tonumber(ARGV[2]) or now
+    sha: '118e0905e5fcbcc24363e0172a63b24870af54e1',
+    lua: `local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local second = tonumber(ARGV[2]) or tonumber(clock[1])
 local known = redis.call('GET', KEYS[1])
 if known and tonumber(known) > second then
   second = tonumber(known)
 end
-local ends = math.max(math.max(now, second) * 1000 + ARGV[3], redis.call('PEXPIRETIME', KEYS[1]))
+local ends = math.max(math.max(now, (second + 1) * 1000) + ARGV[3], redis.call('PEXPIRETIME', KEYS[1]))
 redis.call('SET', KEYS[1], string.format('%.0f', second), 'PXAT', string.format('%.0f', ends))
 redis.pcall('PUBLISH', ARGV[1], KEYS[1])
 return second`,
@@ -526,7 +527,7 @@ return { id, 1 }`,
   /** pubsub/lua/claim.lua */
   pubsubClaim: {
     name: 'pubsubClaim',
-    sha: '7a2d9a84673cca27b57e207a83c5fb19dbd342de',
+    sha: 'cb9b14ff52626da2eca3cc8022d77d18937fda3b',
     lua: `local function table_of(list)
   local out = {}
   for i = 1, #list, 2 do
@@ -560,7 +561,7 @@ if looks or redis.call('PTTL', KEYS[1]) < 0 then
   end
   local clock = redis.call('TIME')
   local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-  local old = clock[1] * 1000 - ARGV[6]
+  local old = clock[1] * 1000 + math.floor(clock[2] / 1000) - ARGV[6]
   if last and old > 0 then
     local last_ms = tonumber(string.match(last[1], '^%d+'))
     redis.call('XTRIM', KEYS[1], 'MINID', old < last_ms and string.format('%.0f', old) or last[1])
@@ -966,7 +967,7 @@ return replies`,
   /** session/lua/create.lua */
   sessionCreate: {
     name: 'sessionCreate',
-    sha: 'ff3ff484b49ae2dd8a8e26b531c0f5e8c3401c23',
+    sha: 'ca962d25f33a2ce3f334d4ec0fd392e8c9e55515',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -974,12 +975,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -992,13 +996,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1007,10 +1011,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1022,41 +1026,48 @@ local function index(prefix, user, hash, born, ends)
     redis.call('PEXPIRE', key, text(ends - now))
   end
 end
-local prefix, hash, user = ARGV[1], ARGV[2], ARGV[3]
-local gone, version, born, ends, owner = unpack(redis.call('HMGET', KEYS[1], 'x', 'v', 'b', 'e', 'u'))
-if gone or (version and ARGV[11] ~= '1') then
+local prefix, user = ARGV[1], ARGV[3]
+local key, hash = find(prefix, ARGV[2])
+if key then
+  if ARGV[11] ~= '1' then
+    return false
+  end
+elseif redis.call('EXISTS', KEYS[1]) == 1 then
   return false
+else
+  key, hash = KEYS[1], ARGV[2]
 end
+local version, born, ends, owner = unpack(redis.call('HMGET', key, 'v', 'b', 'e', 'u'))
 born, ends = tonumber(born or now), tonumber(ends or now + ARGV[9])
 if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
-redis.call('HSET', KEYS[1], 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
+redis.call('HSET', key, 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
   'b', text(born), 's', text(now), 'i', ARGV[8], 'e', text(ends))
-redis.call('PEXPIRE', KEYS[1], text(math.max(1, math.min(ARGV[8], ends - now))))
+redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)
   local most = tonumber(ARGV[10])
   if most > 0 and redis.call('ZCARD', prefix .. 'u:' .. user) > most then
+    local living = {}
     for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, -1)) do
       if redis.call('HEXISTS', prefix .. 's:' .. other, 'v') == 0 then
         redis.call('ZREM', prefix .. 'u:' .. user, other)
+      elseif other ~= hash then
+        living[#living + 1] = other
       end
     end
-    local surplus = redis.call('ZCARD', prefix .. 'u:' .. user) - most
-    if surplus > 0 then
-      for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, surplus - 1)) do
-        bury(prefix, other, 1)
-      end
+    for i = 1, #living + 1 - most do
+      bury(prefix, living[i], 1)
     end
   end
 end
-return reply(KEYS[1], hash)`,
+return reply(key, hash)`,
   },
   /** session/lua/destroy-all.lua */
   sessionDestroyAll: {
     name: 'sessionDestroyAll',
-    sha: '1fe1f3c134f7c413ce5ff8ea5f09eed85867dd09',
+    sha: 'b481e3a6a8641ec809a6f52f9e2e2e1edeecb046',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1064,12 +1075,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1082,13 +1096,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1097,10 +1111,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1132,7 +1146,7 @@ return ended`,
   /** session/lua/destroy.lua */
   sessionDestroy: {
     name: 'sessionDestroy',
-    sha: '1afa41e388cf71b25ceb463d787d1c4cb40387e4',
+    sha: '38b65b9a874e6d9af0543238b1cf40fd92fe0997',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1140,12 +1154,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1158,13 +1175,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1173,10 +1190,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1192,15 +1209,15 @@ local key, hash = find(ARGV[1], ARGV[2])
 if key then
   bury(ARGV[1], hash, tonumber(ARGV[3]))
 end
-if hash ~= ARGV[2] and (key or tonumber(ARGV[3]) > 0) and redis.call('HEXISTS', KEYS[1], 'x') == 0 then
-  bury(ARGV[1], ARGV[2], math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[3])))
+if hash ~= ARGV[2] and (redis.call('EXISTS', KEYS[1]) == 1 or tonumber(ARGV[3]) > 0) then
+  bury(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 end
 return key and 1 or 0`,
   },
   /** session/lua/list.lua */
   sessionList: {
     name: 'sessionList',
-    sha: 'effef69793bb57dd1e98404bc7b814ed3fed4796',
+    sha: '24577e31ede299a10bc47c6b13c5ff09f8c09d88',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1208,12 +1225,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1226,13 +1246,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1241,10 +1261,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1270,7 +1290,7 @@ return out`,
   /** session/lua/read.lua */
   sessionRead: {
     name: 'sessionRead',
-    sha: '8dbd295358e0640a6c3d4777f094aa53b60db4b9',
+    sha: 'e03d37771b1b1a95c9609a740017564c7ea1d6a4',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1278,12 +1298,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1296,13 +1319,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1311,10 +1334,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1335,7 +1358,7 @@ return reply(key, hash)`,
   /** session/lua/rotate.lua */
   sessionRotate: {
     name: 'sessionRotate',
-    sha: 'ad1767b11f4d6811728cce51996d26589aa27d70',
+    sha: 'f5f65db406762777f7a9c324de71e894fba452be',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1343,12 +1366,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1361,13 +1387,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1376,10 +1402,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
@@ -1401,18 +1427,14 @@ if user ~= '' then
   redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
   index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))
 end
-if tonumber(ARGV[4]) > 0 then
-  redis.call('HSET', key, 'n', ARGV[3])
-  redis.call('PEXPIRE', key, ARGV[4])
-else
-  bury(ARGV[1], hash, tonumber(ends) - now)
-end
+redis.call('HSET', key, 'n', ARGV[3], 'g', text(now + ARGV[4]))
+redis.call('PEXPIRE', key, text(ends - now))
 return reply(KEYS[2], ARGV[3])`,
   },
   /** session/lua/write.lua */
   sessionWrite: {
     name: 'sessionWrite',
-    sha: '3f858826b4537da75fd035e28cb602ab7a9acfb0',
+    sha: 'fb04973dda810c1f0f1fab6ab9741b4ff891ada9',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
@@ -1420,12 +1442,15 @@ local function text(number)
 end
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -1438,13 +1463,13 @@ local function reply(key, hash)
   return fields
 end
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1453,10 +1478,10 @@ end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end

@@ -11,9 +11,12 @@ export interface SessionStore {
   read(ref: SessionRef): Promise<StoredSession | null>
   /** Replaces the data of a session that still has this version. @throws SessionUnavailableError */
   write(ref: SessionRef, version: number, data: SessionData): Promise<StoredSession | 'changed' | null>
-  /** Creates or replaces, whatever is there but a tombstone: for adapters of other libraries. False: it was destroyed. @throws SessionUnavailableError */
+  /**
+   * Creates or replaces, whatever is there but a tombstone: for adapters of other libraries. What is replaced keeps its absolute end, and an id before
+   * that still leads to its session replaces that. False: it was destroyed, or has another id. @throws SessionUnavailableError
+   */
   put(session: NewSession): Promise<boolean>
-  /** Moves a session to another id; the one before leads to it for `graceMs`. @throws SessionUnavailableError */
+  /** Moves a session to another id; the one before leads to it for `graceMs`, and is a tombstone then. @throws SessionUnavailableError */
   rotate(ref: SessionRef, nextHash: string, graceMs: number): Promise<StoredSession | null>
   /**
    * False: there was none. @param tombstoneMs for how long one is left where there was none; 0: it is not, for nobody adopts an unknown id

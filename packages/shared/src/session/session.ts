@@ -1,7 +1,7 @@
 import { ValueCodec } from '../kernel/codec/value-codec.js'
 import { Backoff } from '../kernel/backoff.js'
 import { type Clock, pause, systemClock } from '../kernel/clock.js'
-import { ConfigurationError } from '../kernel/errors.js'
+import { ConfigurationError, SerializationError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { SessionConflictError, SessionNotFoundError } from './errors.js'
@@ -9,6 +9,7 @@ import { sessionCreated, sessionDestroyed } from './events.js'
 import { type ResolvedSessionOptions, resolveSessionOptions, type SessionOptions } from './options.js'
 import { homeOf, newSessionId, refOf } from './session-id.js'
 import type { SessionData, SessionRef, SessionStore, StoredSession } from './session-store.js'
+import { Turns } from './turns.js'
 
 /** A session, as of when it was read. */
 export interface Session<T> extends SessionInfo {
@@ -28,14 +29,14 @@ export interface SessionInfo {
   readonly seenAt: Date
   /** When it ends if nobody uses it. */
   readonly expiresAt: Date
-  /** As it was given to `create`: the device, an address. */
+  /** As it was given to `create`: the device, an address. Empty where it can't be read any more, for its key is gone. */
   readonly meta: Readonly<Record<string, unknown>>
 }
 
 /** What `create` takes beside the data. */
 export interface CreateSessionOptions {
   readonly tenantId?: string | undefined
-  /** What a list of devices shows. Plain JSON, 4 KiB at most. */
+  /** What a list of devices shows: 4 KiB at most as stored. Encrypted as the data is. */
   readonly meta?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -43,8 +44,11 @@ export interface CreateSessionOptions {
 export interface SessionSurroundings {
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined
-  /** Called after all sessions of a user were ended: what was cached for the user goes too. */
-  readonly ended?: ((userId: string, tenantId: string | undefined) => Promise<void>) | undefined
+  /**
+   * Called after all sessions of a user were ended: what was cached for the user goes too.
+   * @param tenants of which they were; undefined among them: all, and those of no tenant
+   */
+  readonly ended?: ((userId: string, tenants: ReadonlySet<string | undefined>) => Promise<void>) | undefined
 }
 
 /**
@@ -67,8 +71,7 @@ export class SessionService<T = unknown> {
   private readonly clock: Clock
   private readonly random: RandomSource
   private readonly ended: SessionSurroundings['ended']
-  /** The changes of each session that are under way in this process, one after the other. */
-  private readonly changing = new Map<string, Promise<unknown>>()
+  private readonly turns: Turns
 
   /** @param store where the sessions are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
   constructor(
@@ -82,11 +85,12 @@ export class SessionService<T = unknown> {
     this.clock = clock
     this.random = random
     this.ended = ended
+    this.turns = new Turns(clock)
   }
 
   /**
    * Begins a session, under an id that nobody had before: call it at each log-in.
-   * @throws SessionUnavailableError; InvalidKeyError, SerializationError, ValueTooLargeError
+   * @throws SessionUnavailableError; InvalidKeyError, SerializationError, ValueTooLargeError, ConfigurationError too much `meta`
    */
   async create(userId: string, data: T, { tenantId, meta = {} }: CreateSessionOptions = {}): Promise<Session<T>> {
     assertKey(userId, 'userId')
@@ -98,12 +102,12 @@ export class SessionService<T = unknown> {
       ...refOf(id)!,
       userId,
       tenantId: tenantId ?? null,
-      meta: metaText(meta),
+      meta: await this.metaText(userId, meta),
       data: await this.encode(userId, data),
       ...{ idleMs, absoluteMs, maxPerUser },
     })
     sessionCreated.publish(() => ({ userId }))
-    return this.sessionOf(id, stored, data)
+    return { id, ...infoOf(stored, meta), data }
   }
 
   /** The session, whose idle time begins anew; null: there is none of this id. @throws SessionUnavailableError, SerializationError */
@@ -114,13 +118,15 @@ export class SessionService<T = unknown> {
   }
 
   /**
-   * Changes the data: `change` gets what is there and answers what shall be. It may be called again, when another process was faster.
+   * Changes the data: `change` gets what is there and answers what shall be. It may be called again, when another was faster. One that takes longer
+   * than a second no longer keeps others waiting, and one that never ends only its own caller. It must not change the same session itself: that makes
+   * its own base an old one each time.
    * @throws SessionNotFoundError, SessionConflictError, SessionUnavailableError; what `change` throws; SerializationError, ValueTooLargeError
    */
   async update(id: string, change: (data: T) => T | Promise<T>): Promise<Session<T>> {
     const ref = refOf(id)
     if (ref === undefined) throw new SessionNotFoundError()
-    return this.inTurn(ref.hash, async () => {
+    return this.turns.take(ref.hash, async () => {
       const pauses = new Backoff(PAUSES, this.random)
       for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
         const before = await this.store().read(ref)
@@ -128,7 +134,7 @@ export class SessionService<T = unknown> {
         const data = await change((await this.read(id, before)).data)
         const after = await this.store().write(ref, before.version, await this.encode(before.userId, data))
         if (after === null) throw new SessionNotFoundError()
-        if (after !== 'changed') return this.sessionOf(id, after, data)
+        if (after !== 'changed') return { id, ...(await this.infoOf(after)), data }
         await pause(this.clock, pauses.next())
       }
       throw new SessionConflictError(MOST_ATTEMPTS)
@@ -163,19 +169,22 @@ export class SessionService<T = unknown> {
 
   /** Ends one of a user's sessions, by its `handle`. False: there was none. @throws as {@link destroy} */
   async destroyOne(userId: string, handle: string): Promise<boolean> {
-    assertKey(handle, 'handle')
+    // It comes from the network: what is none opens nothing, and makes no key.
+    if (!HANDLE.test(handle)) return false
     const ref = { home: homeOf(userId), hash: handle }
     const known = await this.store().read(ref)
     return known !== null && known.userId === userId && this.end(ref)
   }
 
-  /** A user's sessions, oldest first: the devices. @throws SessionUnavailableError */
+  /** A user's sessions, oldest first: the devices. @throws SessionUnavailableError, InvalidKeyError */
   async listForUser(
     userId: string,
     { tenantId }: { readonly tenantId?: string | undefined } = {},
   ): Promise<SessionInfo[]> {
+    assertKey(userId, 'userId')
     const sessions = await this.store().list({ home: homeOf(userId), userId })
-    return sessions.filter((session) => tenantId === undefined || session.tenantId === tenantId).map(infoOf)
+    const ofTenant = sessions.filter((session) => tenantId === undefined || session.tenantId === tenantId)
+    return Promise.all(ofTenant.map((session) => this.infoOf(session)))
   }
 
   /**
@@ -186,28 +195,26 @@ export class SessionService<T = unknown> {
     userId: string,
     { tenantId, except }: { readonly tenantId?: string | undefined; readonly except?: string | undefined } = {},
   ): Promise<number> {
+    assertKey(userId, 'userId')
     const exceptHash = except === undefined ? undefined : refOf(except)?.hash
+    const tenants = await this.tenantsOf(userId, tenantId)
     const count = await this.store().destroyAll({ home: homeOf(userId), userId }, { tenantId, exceptHash })
     sessionDestroyed.publish(() => ({ userId, count }))
-    await this.ended?.(userId, tenantId)
+    await this.ended?.(userId, tenants)
     return count
+  }
+
+  /** Those in which something of the user's may be cached. */
+  private async tenantsOf(userId: string, tenantId: string | undefined): Promise<ReadonlySet<string | undefined>> {
+    if (tenantId !== undefined || this.ended === undefined) return new Set([tenantId])
+    const sessions = await this.store().list({ home: homeOf(userId), userId })
+    return new Set([undefined, ...sessions.map((session) => session.tenantId ?? undefined)])
   }
 
   private async end(ref: SessionRef): Promise<boolean> {
     const ended = await this.store().destroy(ref, 0)
     if (ended) sessionDestroyed.publish(() => ({ count: 1 }))
     return ended
-  }
-
-  /** Whoever changes the same session in this process waits, instead of being told again and again that another was faster. */
-  private async inTurn<Result>(hash: string, work: () => Promise<Result>): Promise<Result> {
-    const turn = (this.changing.get(hash) ?? Promise.resolve()).then(work, work)
-    this.changing.set(hash, turn)
-    try {
-      return await turn
-    } finally {
-      if (this.changing.get(hash) === turn) this.changing.delete(hash)
-    }
   }
 
   private async encode(userId: string, data: T): Promise<SessionData> {
@@ -217,26 +224,45 @@ export class SessionService<T = unknown> {
 
   private async read(id: string, stored: StoredSession): Promise<Session<T>> {
     const { codec, payload } = stored.data
-    return this.sessionOf(id, stored, (await this.codec.decode(`session:${stored.userId}`, codec, payload)) as T)
+    const data = (await this.codec.decode(`session:${stored.userId}`, codec, payload)) as T
+    return { id, ...(await this.infoOf(stored)), data }
   }
 
-  private sessionOf(id: string, stored: StoredSession, data: T): Session<T> {
-    return { id, ...infoOf(stored), data }
+  private async metaText(userId: string, meta: Readonly<Record<string, unknown>>): Promise<string> {
+    const { codec, payload } = await this.codec.encode(metaKey(userId), meta)
+    const text = codec + (typeof payload === 'string' ? payload : payload.toString('base64'))
+    if (text.length <= MOST_META) return text
+    throw new ConfigurationError('meta', `has ${text.length} characters as stored, the most is ${MOST_META}`)
+  }
+
+  private async infoOf(stored: StoredSession): Promise<SessionInfo> {
+    return infoOf(stored, await this.metaOf(stored))
+  }
+
+  /** A list of devices is not spoilt by one whose key is gone: it must be possible to end that. */
+  private async metaOf({ userId, meta }: StoredSession): Promise<Record<string, unknown>> {
+    if (meta === '') return {}
+    const payload = this.options.encryption === undefined ? meta.slice(1) : Buffer.from(meta.slice(1), 'base64')
+    try {
+      return (await this.codec.decode(metaKey(userId), meta[0]!, payload)) as Record<string, unknown>
+    } catch (error) {
+      if (error instanceof SerializationError) return {}
+      throw error
+    }
   }
 }
 
 const MOST_ATTEMPTS = 50
 const PAUSES = { baseMs: 2, capMs: 100 }
 const MOST_META = 4_096
+const HANDLE = /^[\w-]{43}$/
 
-function metaText(meta: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(meta)
-  if (text.length > MOST_META)
-    throw new ConfigurationError('meta', `has ${text.length} characters as JSON, the most is ${MOST_META}`)
-  return text
+function metaKey(userId: string): string {
+  return `session-meta:${userId}`
 }
 
-function infoOf({ hash, userId, tenantId, meta, createdAt, seenAt, expiresAt }: StoredSession): SessionInfo {
+function infoOf(stored: StoredSession, meta: Readonly<Record<string, unknown>>): SessionInfo {
+  const { hash, userId, tenantId, createdAt, seenAt, expiresAt } = stored
   return {
     handle: hash,
     userId,
@@ -244,6 +270,6 @@ function infoOf({ hash, userId, tenantId, meta, createdAt, seenAt, expiresAt }: 
     createdAt: new Date(createdAt),
     seenAt: new Date(seenAt),
     expiresAt: new Date(expiresAt),
-    meta: meta === '' ? {} : (JSON.parse(meta) as Record<string, unknown>),
+    meta,
   }
 }

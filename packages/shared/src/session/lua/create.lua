@@ -4,33 +4,41 @@
 --      10 how many a user has at most, 0: any  11 1: in place of what is there
 -- Returns the session; nil: there is one, or a tombstone
 -- include session.lua
-local prefix, hash, user = ARGV[1], ARGV[2], ARGV[3]
-local gone, version, born, ends, owner = unpack(redis.call('HMGET', KEYS[1], 'x', 'v', 'b', 'e', 'u'))
-if gone or (version and ARGV[11] ~= '1') then
+local prefix, user = ARGV[1], ARGV[3]
+local key, hash = find(prefix, ARGV[2])
+if key then
+  if ARGV[11] ~= '1' then
+    return false
+  end
+elseif redis.call('EXISTS', KEYS[1]) == 1 then
   return false
+else
+  key, hash = KEYS[1], ARGV[2]
 end
+local version, born, ends, owner = unpack(redis.call('HMGET', key, 'v', 'b', 'e', 'u'))
 born, ends = tonumber(born or now), tonumber(ends or now + ARGV[9])
 if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
-redis.call('HSET', KEYS[1], 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
+redis.call('HSET', key, 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
   'b', text(born), 's', text(now), 'i', ARGV[8], 'e', text(ends))
-redis.call('PEXPIRE', KEYS[1], text(math.max(1, math.min(ARGV[8], ends - now))))
+redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)
   local most = tonumber(ARGV[10])
   if most > 0 and redis.call('ZCARD', prefix .. 'u:' .. user) > most then
+    local living = {}
     for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, -1)) do
       if redis.call('HEXISTS', prefix .. 's:' .. other, 'v') == 0 then
         redis.call('ZREM', prefix .. 'u:' .. user, other)
+      elseif other ~= hash then
+        living[#living + 1] = other
       end
     end
-    local surplus = redis.call('ZCARD', prefix .. 'u:' .. user) - most
-    if surplus > 0 then
-      for _, other in ipairs(redis.call('ZRANGE', prefix .. 'u:' .. user, 0, surplus - 1)) do
-        bury(prefix, other, 1)
-      end
+    -- Never this one: of those born in the same millisecond it may be the first by name.
+    for i = 1, #living + 1 - most do
+      bury(prefix, living[i], 1)
     end
   end
 end
-return reply(KEYS[1], hash)
+return reply(key, hash)

@@ -7,7 +7,7 @@ local key, hash = find(ARGV[1], ARGV[2])
 if key then
   bury(ARGV[1], hash, tonumber(ARGV[3]))
 end
-if hash ~= ARGV[2] and (key or tonumber(ARGV[3]) > 0) and redis.call('HEXISTS', KEYS[1], 'x') == 0 then
-  bury(ARGV[1], ARGV[2], math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[3])))
+if hash ~= ARGV[2] and (redis.call('EXISTS', KEYS[1]) == 1 or tonumber(ARGV[3]) > 0) then
+  bury(ARGV[1], ARGV[2], tonumber(ARGV[3]))
 end
 return key and 1 or 0

@@ -13,10 +13,6 @@ if user ~= '' then
   redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
   index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))
 end
-if tonumber(ARGV[4]) > 0 then
-  redis.call('HSET', key, 'n', ARGV[3])
-  redis.call('PEXPIRE', key, ARGV[4])
-else
-  bury(ARGV[1], hash, tonumber(ends) - now)
-end
+redis.call('HSET', key, 'n', ARGV[3], 'g', text(now + ARGV[4]))
+redis.call('PEXPIRE', key, text(ends - now))
 return reply(KEYS[2], ARGV[3])

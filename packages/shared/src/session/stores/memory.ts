@@ -59,10 +59,10 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
-/** What is at a hash until a time: a session, the way to its other id, or a tombstone. */
+/** What is at a hash until a time: a session, the way to its other id, which leads there until `grace`, or a tombstone. */
 type Place = { until: number } & (
   | { kind: 'session'; session: StoredSession; readonly idleMs: number; readonly ends: number }
-  | { readonly kind: 'moved'; readonly to: string }
+  | { readonly kind: 'moved'; readonly to: string; readonly grace: number }
   | { readonly kind: 'tombstone' }
 )
 
@@ -75,13 +75,13 @@ class MemorySessions {
   constructor(private readonly clock: Clock) {}
 
   save(given: NewSession, inPlace: boolean): StoredSession | null {
-    const { idleMs, absoluteMs, maxPerUser = 0, home, hash, userId, tenantId, meta, data } = given
+    const { idleMs, absoluteMs, maxPerUser = 0, home, userId, tenantId, meta, data } = given
     const { now } = this
     this.sweepSometimes()
-    const known = this.at(hash)
-    if (known?.kind === 'tombstone' || (known?.kind === 'session' && !inPlace)) return null
-    const before = known?.kind === 'session' ? known : undefined
-    if (before !== undefined) this.users.get(before.session.userId)?.delete(hash)
+    const before = this.find(given.hash)
+    if (before === undefined ? this.at(given.hash) !== undefined : !inPlace) return null
+    const hash = before?.session.hash ?? given.hash
+    if (before !== undefined) this.leaveIndex(before.session)
     const ends = before?.ends ?? now + absoluteMs
     const until = Math.min(now + idleMs, ends)
     const session: StoredSession = {
@@ -94,7 +94,7 @@ class MemorySessions {
     this.places.set(hash, { kind: 'session', session, idleMs, ends, until })
     if (userId !== '') {
       this.users.set(userId, (this.users.get(userId) ?? new Set()).add(hash))
-      if (maxPerUser > 0) for (const { hash: oldest } of this.of(userId).slice(0, -maxPerUser)) this.bury(oldest, 1)
+      if (maxPerUser > 0) this.keepNewest(session, maxPerUser)
     }
     return session
   }
@@ -104,7 +104,8 @@ class MemorySessions {
     if (place === undefined) return null
     const { now } = this
     const until = Math.min(now + place.idleMs, place.ends)
-    if (place.until < until - place.idleMs / 20) {
+    const little = place.idleMs / 20
+    if (place.until < until - little || now - place.session.seenAt > little) {
       place.until = until
       place.session = { ...place.session, seenAt: now }
     }
@@ -129,52 +130,60 @@ class MemorySessions {
     this.places.set(to, { ...place, session: { ...read, hash: to } })
     const hashes = this.users.get(userId)
     if (hashes?.delete(hash)) hashes.add(to)
-    const until = graceMs > 0 ? this.now + graceMs : place.ends
-    this.places.set(hash, graceMs > 0 ? { kind: 'moved', to, until } : { kind: 'tombstone', until })
+    this.places.set(hash, { kind: 'moved', to, grace: this.now + graceMs, until: place.ends })
     return this.find(to)!.session
   }
 
   destroy(hash: string, tombstoneMs: number): boolean {
     const found = this.find(hash)
     if (found !== undefined) this.bury(found.session.hash, tombstoneMs)
-    if ((found !== undefined || tombstoneMs > 0) && this.at(hash)?.kind !== 'tombstone') this.bury(hash, tombstoneMs)
+    if (found?.session.hash !== hash && (this.at(hash) !== undefined || tombstoneMs > 0)) this.bury(hash, tombstoneMs)
     return found !== undefined
   }
 
   bury(hash: string, tombstoneMs: number): void {
     const place = this.at(hash)
-    if (place?.kind === 'session') this.users.get(place.session.userId)?.delete(hash)
+    if (place?.kind === 'session') this.leaveIndex(place.session)
     const until = place?.kind === 'session' ? place.ends : Math.max(place?.until ?? 0, this.now + tombstoneMs)
     this.places.set(hash, { kind: 'tombstone', until })
   }
 
   /** Oldest first. */
   of(userId: string): StoredSession[] {
-    const hashes = this.users.get(userId)
-    if (hashes === undefined) return []
     const sessions: StoredSession[] = []
-    for (const hash of hashes) {
+    for (const hash of this.users.get(userId) ?? []) {
       const place = this.at(hash)
       if (place?.kind === 'session') sessions.push({ ...place.session, expiresAt: place.until })
-      else hashes.delete(hash)
     }
-    if (hashes.size === 0) this.users.delete(userId)
     return sessions.toSorted((one, other) => one.createdAt - other.createdAt)
   }
 
   find(hash: string): (Place & { kind: 'session' }) | undefined {
     let place = this.at(hash)
-    for (let step = 0; step < 8 && place?.kind === 'moved'; step++) {
+    for (let step = 1; step < 8 && place?.kind === 'moved'; step++) {
+      if (place.grace <= this.now) return undefined
       place = this.at(place.to)
     }
     return place?.kind === 'session' ? place : undefined
+  }
+
+  private keepNewest({ hash, userId }: StoredSession, most: number): void {
+    const others = this.of(userId).filter((other) => other.hash !== hash)
+    for (const { hash: oldest } of others.slice(0, Math.max(0, others.length + 1 - most))) this.bury(oldest, 1)
   }
 
   private at(hash: string): Place | undefined {
     const place = this.places.get(hash)
     if (place === undefined || place.until > this.now) return place
     this.places.delete(hash)
+    if (place.kind === 'session') this.leaveIndex(place.session)
     return undefined
+  }
+
+  private leaveIndex({ hash, userId }: StoredSession): void {
+    const hashes = this.users.get(userId)
+    hashes?.delete(hash)
+    if (hashes?.size === 0) this.users.delete(userId)
   }
 
   private sweepSometimes(): void {

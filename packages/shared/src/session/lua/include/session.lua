@@ -1,5 +1,6 @@
 -- A session is a hash: v version, c codec, d data, u user, t tenant (empty: none), m meta, b born, s seen, i idle time, e absolute end; times in ms.
--- x: it was destroyed. n: it has another id now, whose hash this is. Its key lives until it ends, idle or absolutely.
+-- x: it was destroyed. n: it has another id now, whose hash this is, and g: until when this one leads there; after that this is a tombstone too.
+-- The key of a session lives until it ends, idle or absolutely; a tombstone until the session would have ended absolutely.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
@@ -10,12 +11,15 @@ end
 -- The key of the session that `hash` leads to, and its hash; nil: there is none.
 local function find(prefix, hash)
   for _ = 1, 8 do
-    local gone, next, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'x', 'n', 'v'))
-    if gone or not (next or version) then
+    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+    if not next then
+      if version then
+        return prefix .. 's:' .. hash, hash
+      end
       return nil
     end
-    if not next then
-      return prefix .. 's:' .. hash, hash
+    if tonumber(grace) <= now then
+      return nil
     end
     hash = next
   end
@@ -32,27 +36,28 @@ end
 
 -- Somebody has it in hand: its idle time begins anew. Not at each read, for that would be a write.
 local function touch(key)
-  local idle, ends = unpack(redis.call('HMGET', key, 'i', 'e'))
+  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 then
+  -- The key's own time: it is right also where the server's clock was set back. Near the absolute end it has no more to gain.
+  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
   return true
 end
 
--- Leaves a tombstone for as long as the session could have lived.
+-- Leaves a tombstone for as long as the session could have lived, or for `ms` where none is known.
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
   local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
-  local rest = ends and math.max(1, tonumber(ends) - now) or ms
+  local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
-  redis.call('PEXPIRE', key, text(rest))
+  redis.call('PEXPIRE', key, text(math.max(1, rest)))
   if user then
     redis.call('ZREM', prefix .. 'u:' .. user, hash)
   end
