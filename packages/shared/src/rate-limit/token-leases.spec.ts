@@ -85,6 +85,8 @@ describe('a limit across all tenants', () => {
     busy.store.next.take = [{ replyMs: 50 }]
     const asked = Array.from({ length: 40 }, () => busy.limiter.consume([FIXED], IDS))
     await world.clock.advance(20)
+    // All of a turn are one question.
+    expect(busy.store.demands[0]![0]).toMatchObject({ cost: 1, most: 40 })
     asked.push(...Array.from({ length: 40 }, () => busy.limiter.consume([FIXED], IDS)))
     await world.clock.advance(40)
     expect((await Promise.all(asked)).filter(({ allowed }) => allowed)).toHaveLength(80)
@@ -138,6 +140,16 @@ describe('a limit across all tenants', () => {
     expect(await left()).toBe(50)
   })
 
+  it('counts what is held for a request that costs more than that', async () => {
+    const world = new LimitWorld()
+    const { limiter } = await world.listening()
+    const five: RateLimitRule = { ...FIXED, limit: 5, lease: 5 }
+    const allowed = []
+    // One is held after the third, and one is free in the store.
+    for (const cost of [1, 1, 1, 2, 1]) allowed.push((await limiter.consume([five], IDS, cost)).allowed)
+    expect(allowed).toEqual([true, true, true, true, false])
+  })
+
   it('is one for each limit that a plan gives it: units of a large one say nothing of a small one', async () => {
     const world = new LimitWorld()
     const plan = (tenant: string): RateLimitPlan | undefined => (tenant === 'poor' ? { all: { limit: 0 } } : undefined)
@@ -168,6 +180,30 @@ describe('a request that another rule refuses', () => {
     await world.clock.settle()
     expect(await passing(other, 100, [leased])).toBeGreaterThanOrEqual(96)
     expect(one.store.taken('refund')).toBe(1)
+  })
+
+  it('gives back at once also when the refusal comes long after', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = await world.listening()
+    const exact: RateLimitRule = { ...FIXED, lease: 1 }
+    store.next.take = ['nothing', { replyMs: 50 }]
+    const refused = limiter.consume([exact, own], IDS)
+    await world.clock.advance(50)
+    expect(await refused).toMatchObject({ allowed: false })
+    await world.clock.settle()
+    expect((await limiter.peek([exact], IDS)).rules[0]).toMatchObject({ remaining: 100 })
+  })
+
+  it('leaves its unit to who waits, even when the store has none for them', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = await world.listening()
+    const last: RateLimitRule = { ...FIXED, limit: 1, lease: 1 }
+    store.next.take = ['nothing', { replyMs: 50 }, { replyMs: 100 }]
+    const refused = limiter.consume([last, own], IDS)
+    await world.clock.settle()
+    const waiting = limiter.consume([last], IDS)
+    await world.clock.advance(100)
+    expect([(await refused).allowed, (await waiting).allowed]).toEqual([false, true])
   })
 
   it('and is refused by the limit of all tenants too, spends nothing of its own', async () => {
