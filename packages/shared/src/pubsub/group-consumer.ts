@@ -2,49 +2,60 @@ import { Backoff } from '../kernel/backoff.js'
 import type { Clock, Timer } from '../kernel/clock.js'
 import type { RandomSource } from '../kernel/random.js'
 import { PubSubUnavailableError } from './errors.js'
-import type { ClaimedMessage, GroupMember, LogPlace, PubSubListener, PubSubStore } from './pubsub-store.js'
+import type { SubscriptionCalls } from './live-subscription.js'
+import {
+  type ClaimedMessage,
+  FIRST_ID,
+  type GroupMember,
+  type LogPlace,
+  type PubSubListener,
+  type PubSubStore,
+} from './pubsub-store.js'
 
 /** What a {@link GroupConsumer} is made of. */
 export interface GroupConsumerParts {
   readonly member: GroupMember
-  /** Where the group begins, when nobody has consumed by it yet. */
+  /** Where the group begins, when nobody has consumed by it yet: after this id, or `'now'`. */
   readonly from: string
   readonly concurrency: number
   readonly idleMs: number
   readonly maxDeliveries: number
-  readonly store: PubSubStore
+  readonly store: Pick<PubSubStore, 'claim' | 'keep' | 'done'>
   readonly clock: Clock
   readonly random: RandomSource
-  readonly handle: (message: ClaimedMessage) => void | Promise<void>
-  readonly on: {
-    failed(error: unknown): void
-    putAside(message: ClaimedMessage): void
+  readonly on: Omit<SubscriptionCalls<ClaimedMessage>, 'dropped'> & {
+    /** Stores a message that failed too often elsewhere. @throws PubSubUnavailableError it stays where it is, and is tried again */
+    putAside(message: ClaimedMessage): Promise<void>
   }
 }
 
 /**
- * One consumer of a group. It claims messages when it is told that there are some, and now and then for those that another consumer left behind;
- * a message is done when its handler has settled well, and goes to whoever claims it next, `idleMs` later, when it has not. While a handler runs
+ * One consumer of a group. It claims messages when it is told that there are some, and now and then those that another consumer left behind; a
+ * message is done when its handler has settled well, and goes to whoever claims it next, `idleMs` later, when it has not. While a handler runs
  * its message is kept from the others. So each message is handled at least once, and twice when a process dies between the handling and the note
  * of it: handlers know repeated messages by `messageId` or `id`.
  */
 export class GroupConsumer implements PubSubListener {
   private readonly underWay = new Map<string, Promise<void>>()
   private readonly retries: Backoff
+  private readonly pauses = new Set<() => void>()
   private wanted = false
+  /** The next claim looks also for what others left behind. */
+  private behind = true
   private claiming: Promise<void> | undefined
-  private readonly timers = new Set<Timer>()
+  private timer: Timer | undefined
   private ended = false
 
   constructor(private readonly parts: GroupConsumerParts) {
     this.retries = new Backoff(RETRY, parts.random)
   }
 
-  /** Once it is told of messages. */
-  start(): void {
+  /** Once it is told of messages. Resolves when the group is there: it gets every message from then on. @throws PubSubUnavailableError */
+  async start(): Promise<void> {
+    const { store, member, from } = this.parts
+    await store.claim({ ...member, from, count: 0 })
     this.look()
-    this.again(this.parts.idleMs, () => this.look())
-    this.again(this.parts.idleMs / 3, () => void this.keep())
+    this.tickLater()
   }
 
   message(_channel: string, _body: string, place: LogPlace | null): void {
@@ -60,7 +71,8 @@ export class GroupConsumer implements PubSubListener {
   /** Takes no more, and lets what is under way end. */
   async end(): Promise<void> {
     this.ended = true
-    for (const timer of this.timers) timer.cancel()
+    this.timer?.cancel()
+    for (const over of this.pauses) over()
     await this.claiming
     await Promise.all(this.underWay.values())
   }
@@ -71,21 +83,27 @@ export class GroupConsumer implements PubSubListener {
   }
 
   private async claim(): Promise<void> {
-    const { store, member, from, concurrency, idleMs, clock } = this.parts
+    const { store, member, concurrency, idleMs, on } = this.parts
     while (this.wanted && !this.ended) {
       const count = concurrency - this.underWay.size
+      // The next that ends looks again.
       if (count <= 0) return
-      this.wanted = false
+      const { behind } = this
+      this.wanted = this.behind = false
       try {
-        const messages = await store.claim({ ...member, from, count, idleMs })
+        // A group that is gone went with its log: all that the next log has is new to it.
+        const asked = { ...member, from: FIRST_ID, count, ...(behind ? { idleMs } : {}) }
+        const { messages, missed, more } = await store.claim(asked)
         this.retries.reset()
+        // They go to another consumer when their time is over.
+        if (this.ended) return
+        if (missed) this.tellMissed(on)
         for (const message of messages) this.begin(message)
-        // There may be more than were asked for.
-        if (messages.length === count) this.wanted = true
+        if (more) [this.wanted, this.behind] = [true, this.behind || behind]
       } catch (error) {
         if (!(error instanceof PubSubUnavailableError)) throw error
-        this.wanted = true
-        await new Promise<void>((resolve) => clock.timer(this.retries.next(), resolve))
+        ;[this.wanted, this.behind] = [true, this.behind || behind]
+        await this.pause()
       }
     }
   }
@@ -101,28 +119,55 @@ export class GroupConsumer implements PubSubListener {
   }
 
   private async work(message: ClaimedMessage): Promise<void> {
-    const { maxDeliveries, handle, on } = this.parts
-    if (message.deliveries > maxDeliveries) {
-      on.putAside(message)
-    } else {
+    const { maxDeliveries, on } = this.parts
+    const { id, deliveries } = message
+    const settledWell = deliveries <= maxDeliveries && (await this.handled(message))
+    if (!settledWell) {
+      if (deliveries < maxDeliveries) return
       try {
-        await handle(message)
+        await on.putAside(message)
       } catch (error) {
-        on.failed(error)
+        if (!(error instanceof PubSubUnavailableError)) throw error
         return
       }
     }
-    await this.done(message.id)
+    await this.done(id)
   }
 
-  /** Not noted, it is handled once more. */
+  private async handled(message: ClaimedMessage): Promise<boolean> {
+    const { on } = this.parts
+    try {
+      await on.handle(message)
+      return true
+    } catch (error) {
+      on.failed(error)
+      return false
+    }
+  }
+
+  /** Until it is noted: the message is kept meanwhile, so that no other handles it again. */
   private async done(id: string): Promise<void> {
     const { store, member } = this.parts
-    try {
-      await store.done(member, [id])
-    } catch (error) {
-      if (!(error instanceof PubSubUnavailableError)) throw error
+    for (;;) {
+      try {
+        return await store.done(member, [id])
+      } catch (error) {
+        if (!(error instanceof PubSubUnavailableError)) throw error
+        if (this.ended) return
+        await this.pause()
+      }
     }
+  }
+
+  private tickLater(): void {
+    const { clock, idleMs } = this.parts
+    if (this.ended) return
+    this.timer = clock.timer(idleMs / 3, () => {
+      this.behind = true
+      this.look()
+      void this.keep()
+      this.tickLater()
+    })
   }
 
   private async keep(): Promise<void> {
@@ -135,14 +180,21 @@ export class GroupConsumer implements PubSubListener {
     }
   }
 
-  private again(everyMs: number, what: () => void): void {
-    const timer = this.parts.clock.timer(everyMs, () => {
-      this.timers.delete(timer)
-      if (this.ended) return
-      what()
-      this.again(everyMs, what)
+  private tellMissed({ missed, failed }: GroupConsumerParts['on']): void {
+    void Promise.resolve(missed('trimmed')).catch(failed)
+  }
+
+  /** Before the next attempt; the end ends it. */
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        timer.cancel()
+        this.pauses.delete(over)
+        resolve()
+      }
+      const timer = this.parts.clock.timer(this.retries.next(), over)
+      this.pauses.add(over)
     })
-    this.timers.add(timer)
   }
 }
 

@@ -1,10 +1,12 @@
 /** What `@vextrus/shared/pubsub` exports. */
 export { RedisPubSubService } from './pubsub.js'
 export type { PubSubSurroundings } from './pubsub.js'
+export { putAsideChannel } from './put-aside.js'
 export type { PubSubOptions } from './options.js'
 export type {
   MessageHandler,
   MessageMeta,
+  MissedReason,
   PublishOptions,
   Published,
   SubscribeOptions,
@@ -15,6 +17,7 @@ export { handlerFailed, messagePutAside, messagesDropped, messagesMissed } from 
 export type {
   Appended,
   AppendOptions,
+  Claimed,
   ClaimedMessage,
   ClaimRequest,
   GroupMember,

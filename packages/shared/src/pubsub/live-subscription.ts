@@ -1,11 +1,13 @@
 import { Delivery } from './delivery.js'
+import type { MissedReason } from './public-types.js'
 import type { LogPlace, PubSubListener } from './pubsub-store.js'
 
-/** What subscriptions tell their surroundings of. */
-export interface SubscriptionEvents {
+/** What a subscription leads to. */
+export interface SubscriptionCalls<Message> {
+  handle(message: Message): void | Promise<void>
+  missed(reason: MissedReason): void | Promise<void>
   failed(error: unknown): void
   dropped(count: number): void
-  missed(reason: 'connection' | 'trimmed'): void
 }
 
 /** A message as it came. */
@@ -21,11 +23,12 @@ export class LiveSubscription implements PubSubListener {
 
   constructor(
     maxQueued: number,
-    handle: (message: Incoming) => void | Promise<void>,
-    private readonly on: SubscriptionEvents,
+    private readonly on: SubscriptionCalls<Incoming>,
   ) {
-    this.delivery = new Delivery(maxQueued, handle, (error) => on.failed(error))
+    this.delivery = new Delivery(maxQueued, on)
   }
+
+  async start(): Promise<void> {}
 
   message(channel: string, body: string, place: LogPlace | null): void {
     if (this.delivery.room <= 0) {
@@ -38,7 +41,7 @@ export class LiveSubscription implements PubSubListener {
   lost(): void {}
 
   heard(): void {
-    this.on.missed('connection')
+    this.delivery.mark('connection')
   }
 
   end(): Promise<void> {

@@ -13,7 +13,7 @@ export interface PubSubOptions {
   readonly maxLength?: number | undefined
   /** After how long a message that a consumer of a group has not finished goes to another. A number is milliseconds. @default 30_000 */
   readonly idle?: Duration | undefined
-  /** How often a message is handed to consumers of a group before it is put aside. @default 5 */
+  /** How often a message is handed to consumers of a group before it is put aside, into a log of its own (`putAsideChannel`). @default 5 */
   readonly maxDeliveries?: number | undefined
   /**
    * On a Cluster: a message goes to the master of its channel's slot alone, instead of to every node; there are no patterns then. All processes must

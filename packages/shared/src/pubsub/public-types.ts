@@ -11,7 +11,7 @@ export interface MessageMeta {
   readonly deliveries?: number | undefined
 }
 
-/** Called with one message after the other; the next one waits for its promise. */
+/** Called with one message after the other; the next one waits for its promise. It runs in the asynchronous context of the call that subscribed. */
 export type MessageHandler<T> = (message: T, meta: MessageMeta) => void | Promise<void>
 
 /** What `publish` takes. */
@@ -41,8 +41,9 @@ export interface SubscribeOptions {
    */
   readonly from?: string | undefined
   /**
-   * Each durable message goes to one consumer of the group, at least once: again when its handler fails, or its process is gone. A new group begins
-   * at `from`, by default `'now'`.
+   * Each durable message goes to one consumer of the group, at least once: again when its handler fails, or its process is gone, `pubsub.idle` later.
+   * After `pubsub.maxDeliveries` it is put aside, into the log of the channel {@link putAsideChannel} names. A new group begins at `from`, by default
+   * `'now'`; a group is gone when it had no consumer for `pubsub.keep`.
    */
   readonly group?: string | undefined
   /** The name of this consumer in its group. @default one of its own */
@@ -51,14 +52,26 @@ export interface SubscribeOptions {
   readonly concurrency?: number | undefined
   /** Messages that wait for the handler, at most. @default the module's `pubsub.maxQueued`: 1_000 */
   readonly maxQueued?: number | undefined
-  /** Told that messages may have been missed, before the next one. */
-  readonly onMissed?: ((reason: 'connection' | 'trimmed') => void) | undefined
+  /**
+   * Told that messages may have been missed: after those that came before, and before the next. With a group, at any time. The next message waits
+   * for its promise.
+   */
+  readonly onMissed?: ((reason: MissedReason) => void | Promise<void>) | undefined
 }
+
+/**
+ * Why messages may be missing. `connection`: it was lost for a time; only of subscriptions without `from` and `group`. `trimmed`: they are not kept
+ * any more, or were lost with the log. `slow`: the handler was too slow for them; only of subscriptions without `from` and `group`.
+ */
+export type MissedReason = 'connection' | 'trimmed' | 'slow'
 
 /** A subscription, until it ends. */
 export interface Subscription extends AsyncDisposable {
   /** The channel or pattern. */
   readonly target: string
-  /** The handler is not called again; resolves when a call under way has settled. Doing it twice does nothing. */
+  /**
+   * The handler is not called again; resolves when a call under way has settled, unless it is called from the handler itself. Doing it twice does
+   * nothing.
+   */
   unsubscribe(): Promise<void>
 }

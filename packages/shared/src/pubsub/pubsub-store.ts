@@ -14,11 +14,12 @@ export interface PubSubStore {
   /** The id of the last message of the log; {@link FIRST_ID} when there is none. @throws PubSubUnavailableError */
   last(channel: string): Promise<string>
   /**
-   * Messages for one consumer of a group, each of which only one consumer has: those that nobody had before; and first, those that another (or
-   * this one) had for `idleMs` without {@link PubSubStore.done}. The group begins with its first consumer, after `from`.
+   * Messages for one consumer of a group, each of which only one consumer has: those that nobody had before; and first, with `idleMs`, those that
+   * another (or this one) had for so long without {@link PubSubStore.done}. The group begins with its first claim, after `from`. With `idleMs` the
+   * log and the group also stay for another while, and what is older than that goes.
    * @throws PubSubUnavailableError
    */
-  claim(request: ClaimRequest): Promise<readonly ClaimedMessage[]>
+  claim(request: ClaimRequest): Promise<Claimed>
   /** The consumer is still at work on them: their `idleMs` begins anew. Answers those that it still has. @throws PubSubUnavailableError */
   keep(member: GroupMember, ids: readonly string[]): Promise<readonly string[]>
   /** No consumer gets them any more. @throws PubSubUnavailableError */
@@ -77,6 +78,8 @@ export interface LogPart {
   readonly messages: readonly LogMessage[]
   /** Messages between `after` and the first of these may have been there and are not kept any more. */
   readonly gap: boolean
+  /** The id of the last message of the log; below `after`, the log is another one, or lost its end. {@link FIRST_ID} when there is none. */
+  readonly last: string
 }
 
 export interface GroupMember {
@@ -86,10 +89,20 @@ export interface GroupMember {
 }
 
 export interface ClaimRequest extends GroupMember {
+  /** So many at most; 0 only has the group begin. */
   readonly count: number
-  readonly idleMs: number
+  /** Left behind is what nobody touched for so long, ms; undefined: nothing is. */
+  readonly idleMs?: number | undefined
   /** Where the group begins, when nobody has consumed by it yet: after this id, or `'now'`. */
   readonly from: string
+}
+
+export interface Claimed {
+  readonly messages: readonly ClaimedMessage[]
+  /** Messages that the group did not get, or not finish, may be gone: they are not kept any more. */
+  readonly missed: boolean
+  /** There may be more now. */
+  readonly more: boolean
 }
 
 export interface ClaimedMessage extends LogMessage {

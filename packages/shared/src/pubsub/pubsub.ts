@@ -4,19 +4,30 @@ import { ConfigurationError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { handlerFailed, messagePutAside, messagesDropped, messagesMissed } from './events.js'
+import { PubSubUnavailableError } from './errors.js'
 import { GroupConsumer } from './group-consumer.js'
-import { LiveSubscription, type SubscriptionEvents } from './live-subscription.js'
+import { HandlerScope } from './handler-scope.js'
+import { type Incoming, LiveSubscription, type SubscriptionCalls } from './live-subscription.js'
 import { readMessage, writeMessage } from './message-text.js'
 import { count, type PubSubOptions, type ResolvedPubSubOptions, resolvePubSubOptions } from './options.js'
 import type {
   MessageHandler,
   MessageMeta,
+  MissedReason,
   PublishOptions,
   Published,
   SubscribeOptions,
   Subscription,
 } from './public-types.js'
-import { FIRST_ID, isLogId, type ListenTarget, type PubSubListener, type PubSubStore } from './pubsub-store.js'
+import {
+  type ClaimedMessage,
+  FIRST_ID,
+  isLogId,
+  type ListenTarget,
+  type PubSubListener,
+  type PubSubStore,
+} from './pubsub-store.js'
+import { putAsideChannel } from './put-aside.js'
 import { ReplaySubscription } from './replay-subscription.js'
 
 /** What messages take from their surroundings. */
@@ -46,6 +57,7 @@ export class RedisPubSubService {
   private readonly warn: (message: string) => void
   private readonly open = new Set<Subscription>()
   private readonly streams = new Set<{ complete(): void }>()
+  private closed = false
 
   /** @param store where the messages are; asked for at the first call @throws ConfigurationError, InvalidDurationError */
   constructor(
@@ -92,17 +104,19 @@ export class RedisPubSubService {
     assertKey(channelOrPattern, 'channel')
     if (typeof handler !== 'function') throw new ConfigurationError('handler', 'must be a function')
     const target = targetOf(channelOrPattern)
-    const receiver = await this.receiverOf(target, handler as MessageHandler<unknown>, options)
-    const stop = await this.store().listen(target, receiver)
-    receiver.start?.()
+    const scope = new HandlerScope()
+    const receiver = await this.receiverOf(target, scope, handler as MessageHandler<unknown>, options)
+    const stop = await this.listenWith(target, receiver)
     let ending: Promise<void> | undefined
-    const unsubscribe = (): Promise<void> => {
-      if (ending === undefined) {
-        this.open.delete(subscription)
-        stop()
-        ending = receiver.end()
-      }
-      return ending
+    const end = (): Promise<void> => {
+      this.open.delete(subscription)
+      stop()
+      return receiver.end()
+    }
+    const unsubscribe = async (): Promise<void> => {
+      ending ??= end()
+      // From the handler it would wait for itself.
+      if (!scope.within) await ending
     }
     const subscription: Subscription = { target: channelOrPattern, unsubscribe, [Symbol.asyncDispose]: unsubscribe }
     this.open.add(subscription)
@@ -132,25 +146,47 @@ export class RedisPubSubService {
 
   /** Ends all subscriptions; handlers that run get their time. The store belongs to whoever made it. */
   async close(): Promise<void> {
+    this.closed = true
     for (const subscriber of this.streams) subscriber.complete()
     await Promise.all([...this.open].map((subscription) => subscription.unsubscribe()))
   }
 
+  /** All or nothing: whoever is told it failed hears nothing. */
+  private async listenWith(target: ListenTarget, receiver: Receiver): Promise<() => void> {
+    let stop = (): void => undefined
+    try {
+      this.assertOpen()
+      stop = await this.store().listen(target, receiver)
+      await receiver.start()
+      this.assertOpen()
+      return stop
+    } catch (error) {
+      stop()
+      await receiver.end()
+      throw error
+    }
+  }
+
+  private assertOpen(): void {
+    if (this.closed)
+      throw new PubSubUnavailableError('the messages are closed: their module is destroyed', { unsent: true })
+  }
+
   private async receiverOf(
     target: ListenTarget,
+    scope: HandlerScope,
     handler: MessageHandler<unknown>,
     options: SubscribeOptions,
   ): Promise<Receiver> {
     const { from, group, consumer, concurrency = 1, maxQueued = this.options.maxQueued } = options
     const name = 'channel' in target ? target.channel : target.pattern
     const pattern = 'pattern' in target ? target.pattern : undefined
-    const on = this.eventsOf(name, options)
-    const handle = ({ channel, body, id, deliveries }: Handed): void | Promise<void> => {
+    const on = this.callsOf(name, options, scope, ({ channel, body, id, deliveries }) => {
       const { message, messageId } = readMessage(body)
       return handler(message, { channel, pattern, id: id ?? undefined, messageId, deliveries })
-    }
+    })
     count(maxQueued, 'maxQueued')
-    if (from === undefined && group === undefined) return new LiveSubscription(maxQueued, handle, on)
+    if (from === undefined && group === undefined) return new LiveSubscription(maxQueued, on)
     if (!('channel' in target)) {
       throw new ConfigurationError(group === undefined ? 'from' : 'group', 'is of one channel; a pattern has no log')
     }
@@ -159,63 +195,68 @@ export class RedisPubSubService {
       throw new ConfigurationError('from', "must be the id of a message, 'start' or 'now'")
     }
     const { clock, random } = this
-    const after = from === 'start' ? FIRST_ID : from
+    const store = this.store()
     if (group === undefined) {
-      const begin = after === 'now' ? await this.store().last(channel) : after!
-      return new ReplaySubscription(channel, begin, maxQueued, this.store(), { clock, random }, handle, on)
+      const after = from === 'now' ? await store.last(channel) : from!
+      return new ReplaySubscription({ channel, after, maxQueued, store, clock, random, on })
     }
     assertKey(group, 'group')
+    assertKey(putAsideChannel(channel, group), 'the channel and the group together')
     if (consumer !== undefined) assertKey(consumer, 'consumer')
-    const { idleMs, maxDeliveries } = this.options
     return new GroupConsumer({
       member: { channel, group, consumer: consumer ?? random.token() },
-      from: after ?? 'now',
+      from: from === 'start' ? FIRST_ID : (from ?? 'now'),
       concurrency: count(concurrency, 'concurrency'),
-      idleMs,
-      maxDeliveries,
-      store: this.store(),
+      ...this.options,
+      store,
       clock,
       random,
-      handle: ({ id, body, deliveries }) => handle({ channel, id, body, deliveries }),
       on: {
-        failed: on.failed,
-        putAside: ({ id, deliveries }) => messagePutAside.publish(() => ({ target: name, id, deliveries })),
+        ...on,
+        handle: ({ id, body, deliveries }) => on.handle({ channel, id, body, deliveries }),
+        putAside: (message) => this.putAside(channel, group, message),
       },
     })
   }
 
-  private eventsOf(target: string, { onMissed }: SubscribeOptions): SubscriptionEvents {
+  private async putAside(channel: string, group: string, { id, body, deliveries }: ClaimedMessage): Promise<void> {
+    const { maxLength, keepMs } = this.options
+    const to = putAsideChannel(channel, group)
+    // By its id: once, also when the note that it is done is lost.
+    await this.store().append(to, body, { maxLength, keepMs, messageId: id })
+    messagePutAside.publish(() => ({ target: channel, id, deliveries, to }))
+  }
+
+  private callsOf(
+    target: string,
+    { onMissed }: SubscribeOptions,
+    scope: HandlerScope,
+    handle: (message: Handed) => void | Promise<void>,
+  ): SubscriptionCalls<Handed> {
     let warned = false
-    const failed = (error: unknown): void => {
-      handlerFailed.publish(() => ({ target, error }))
-      if (warned) return
-      warned = true
-      this.warn(`a handler of '${target}' failed and gets the next message: ${String(error)}`)
-    }
     return {
-      failed,
+      handle: (message) => scope.run(() => handle(message)),
+      failed: (error) => {
+        handlerFailed.publish(() => ({ target, error }))
+        if (warned) return
+        warned = true
+        this.warn(`a handler of '${target}' failed and gets the next message: ${String(error)}`)
+      },
       dropped: (dropped) => messagesDropped.publish(() => ({ target, count: dropped })),
-      missed: (reason) => {
+      missed: async (reason: MissedReason) => {
         messagesMissed.publish(() => ({ target, reason }))
-        try {
-          onMissed?.(reason)
-        } catch (error) {
-          failed(error)
-        }
+        if (onMissed !== undefined) await scope.run(() => onMissed(reason))
       },
     }
   }
 }
 
-interface Handed {
-  readonly channel: string
-  readonly body: string
-  readonly id: string | null
+interface Handed extends Incoming {
   readonly deliveries?: number
 }
 
 interface Receiver extends PubSubListener {
-  start?(): void
+  start(): Promise<void>
   end(): Promise<void>
 }
 

@@ -45,6 +45,8 @@ export class ShardedSubscriber {
     }
     await this.settle(channel)
     if (!this.closed) this.channels.add(channel)
+    // The slot may have moved on since it was confirmed, before the channel was among those that are watched.
+    this.rehome()
     const unsubscribe = async (): Promise<void> => {
       channel.ended = true
       this.channels.delete(channel)
@@ -63,6 +65,7 @@ export class ShardedSubscriber {
   }
 
   private rehome(): void {
+    if (this.closed) return
     for (const channel of this.channels) if (this.masterOf(channel.name) !== channel.home) this.move(channel)
     // A master that left takes its connection along.
     const masters = new Set(this.topology.masters())
@@ -75,7 +78,11 @@ export class ShardedSubscriber {
 
   /** One move of a channel at a time; it ends where the slot is in the end. */
   private move(channel: Channel): void {
-    channel.moving ??= this.follow(channel).finally(() => (channel.moving = undefined))
+    channel.moving ??= this.follow(channel).finally(() => {
+      channel.moving = undefined
+      // It moved on while the channel was on its way.
+      if (!channel.ended && this.masterOf(channel.name) !== channel.home) this.move(channel)
+    })
   }
 
   private async follow(channel: Channel): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../kernel/clock.js'
 import { ConfigurationError, messageOf } from '../../kernel/errors.js'
+import { keySegment } from '../../kernel/key-part.js'
 import { type RandomSource, systemRandom } from '../../kernel/random.js'
 import type { RedisConnection } from '../../redis/connection.js'
 import { RedisReplyError, RedisUnavailableError } from '../../redis/errors.js'
@@ -16,7 +17,7 @@ import { PubSubUnavailableError } from '../errors.js'
 import {
   type Appended,
   type AppendOptions,
-  type ClaimedMessage,
+  type Claimed,
   type ClaimRequest,
   FIRST_ID,
   type GroupMember,
@@ -85,8 +86,8 @@ export class RedisPubSubStore implements PubSubStore {
 
   async append(channel: string, body: string, { maxLength, keepMs, messageId }: AppendOptions): Promise<Appended> {
     const keys = this.keyspace.stream(channel, ['log'])
-    // In the slot of the log, by the same tag.
-    if (messageId !== undefined) keys.push(`${this.keyspace.stream(channel, ['once'])[0]!}:${messageId}`)
+    // In the slot of the log, by the same tag. Its last part has no colon, so no two channels share one.
+    if (messageId !== undefined) keys.push(`${this.keyspace.stream(channel, ['once'])[0]!}:${keySegment(messageId)}`)
     const args = [this.channelOf(channel), body, maxLength, keepMs, this.sharded ? 1 : 0]
     const reply = await this.run(channel, keys[0]!, scriptCommand(SCRIPTS.pubsubAppend, keys, args))
     const [id, fresh] = reply as [string, number]
@@ -96,8 +97,8 @@ export class RedisPubSubStore implements PubSubStore {
   async read(channel: string, after: string, count: number): Promise<LogPart> {
     const [key] = this.keyspace.stream(channel, ['log'])
     const reply = await this.run(channel, key!, scriptCommand(SCRIPTS.pubsubRead, [key!], [after, count]))
-    const [gap, entries] = reply as [number, Entry[]]
-    return { gap: gap === 1, messages: entries.map(([id, [, body]]) => ({ id, body })) }
+    const [gap, last, entries] = reply as [number, string, Entry[]]
+    return { gap: gap === 1, last, messages: entries.map(([id, [, body]]) => ({ id, body })) }
   }
 
   async last(channel: string): Promise<string> {
@@ -106,11 +107,16 @@ export class RedisPubSubStore implements PubSubStore {
     return entries[0]?.[0] ?? FIRST_ID
   }
 
-  async claim({ channel, group, consumer, count, idleMs, from }: ClaimRequest): Promise<readonly ClaimedMessage[]> {
+  async claim({ channel, group, consumer, count, idleMs, from }: ClaimRequest): Promise<Claimed> {
     const [key] = this.keyspace.stream(channel, ['log'])
-    const args = [group, consumer, count, idleMs, from === 'now' ? '$' : from, this.keepMs]
+    const args = [group, consumer, count, idleMs ?? '', from === 'now' ? '$' : from, this.keepMs]
     const reply = await this.run(channel, key!, scriptCommand(SCRIPTS.pubsubClaim, [key!], args))
-    return (reply as [string, string, number][]).map(([id, body, deliveries]) => ({ id, body, deliveries }))
+    const [missed, more, messages] = reply as [number, number, [string, string, number][]]
+    return {
+      missed: missed === 1,
+      more: more === 1,
+      messages: messages.map(([id, body, deliveries]) => ({ id, body, deliveries })),
+    }
   }
 
   async keep({ channel, group, consumer }: GroupMember, ids: readonly string[]): Promise<readonly string[]> {
@@ -127,7 +133,7 @@ export class RedisPubSubStore implements PubSubStore {
   async listen(target: ListenTarget, listener: PubSubListener): Promise<() => void> {
     const handler: SubscriptionHandler = {
       message: (payload, redisChannel) => {
-        const [, id, previous, body] = /^(\S+) (\S+) (.*)$/s.exec(payload.toString()) ?? []
+        const [, id, previous, body] = PLACED.exec(payload.toString()) ?? []
         // What another program publishes there is no message.
         if (body === undefined) return
         const channel = 'channel' in target ? target.channel : redisChannel.slice(this.keyspace.channels.length)
@@ -143,6 +149,12 @@ export class RedisPubSubStore implements PubSubStore {
       const subscription = await this.subscribe(target, handler)
       return () => void subscription.unsubscribe()
     } catch (error) {
+      if ('pattern' in target && error instanceof RedisReplyError && error.reply === 'NOPERM') {
+        throw new PubSubUnavailableError(
+          `the ACL of Redis refuses the pattern: the user's rule must hold '&${this.keyspace.channels}${target.pattern}', letter by letter`,
+          { cause: error, key: target.pattern, unsent: true },
+        )
+      }
       throw unavailable(error)
     }
   }
@@ -177,6 +189,9 @@ export class RedisPubSubStore implements PubSubStore {
     return (outcome as UnitReplies).replies[0]!
   }
 }
+
+/** A message behind its id and that of the one before it; `-` for one that is in no log. */
+const PLACED = /^(-|\d+-\d+) (-|\d+-\d+) (.*)$/s
 
 type Entry = [id: string, fields: [name: string, body: string]]
 
