@@ -33,7 +33,7 @@ export class MemoryJwtStore implements JwtStore {
   async markBefore(mark: string, second: number | null, keepMs: number): Promise<number> {
     const { nowMs } = this.space
     const reached = Math.max(second ?? Math.floor(nowMs / 1_000), Number(this.space.get(mark) ?? 0))
-    const until = Math.max(nowMs, reached * 1_000) + keepMs
+    const until = Math.max(nowMs, (reached + 1) * 1_000) + keepMs
     this.space.set(mark, String(reached), Math.max(until, this.space.endOf(mark)))
     return reached
   }

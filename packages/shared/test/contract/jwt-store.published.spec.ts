@@ -1,0 +1,4 @@
+import { publishedRevocations } from '../support/jwt-backends.js'
+import { jwtStoreContract } from './jwt-store.contract.js'
+
+jwtStoreContract('Redis without tracking', publishedRevocations)

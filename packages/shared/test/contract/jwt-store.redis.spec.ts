@@ -1,0 +1,4 @@
+import { redisRevocations } from '../support/jwt-backends.js'
+import { jwtStoreContract } from './jwt-store.contract.js'
+
+jwtStoreContract('a standalone Redis', redisRevocations)
