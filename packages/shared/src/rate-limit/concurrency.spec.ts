@@ -20,6 +20,7 @@ describe('places among those that run at the same time', () => {
     expect(await one.limiter.concurrency('export', TWO)).toBeNull()
     await first!.release()
     await first!.release()
+    expect(one.store.taken('leave')).toBe(1)
     expect(await other.limiter.concurrency('export', TWO)).not.toBeNull()
     expect(await other.limiter.concurrency('export', TWO)).toBeNull()
   })
