@@ -1,0 +1,216 @@
+import { Controller, Delete, Get, type INestApplication, Post, Res, UseGuards } from '@nestjs/common'
+import { APP_GUARD } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
+import { Test } from '@nestjs/testing'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ConfigurationError } from '../../kernel/errors.js'
+import { MemoryHub } from '../../kernel/memory-hub.js'
+import { FakeClock } from '../../testing/fake-clock.js'
+import { SessionUnavailableError } from '../errors.js'
+import type { SessionOptions } from '../options.js'
+import { type Session, SessionService } from '../session.js'
+import type { SessionStore } from '../session-store.js'
+import { MemorySessionStore } from '../stores/memory.js'
+import { CurrentSession } from './current-session.decorator.js'
+import { clearSessionCookie, setSessionCookie } from './session-cookie.js'
+import { type SessionGuardOptions, SessionGuardSettings } from './session-guard-settings.js'
+import { SessionGuard } from './session.guard.js'
+
+interface Cart {
+  readonly items: readonly string[]
+}
+
+const OPEN = { name: 'sid', secure: false } as const
+
+@Controller()
+class Shop {
+  constructor(private readonly sessions: SessionService<Cart>) {}
+
+  @Get('open/log-in')
+  async logIn(@Res({ passthrough: true }) response: object): Promise<string> {
+    const session = await this.sessions.create('u1', { items: ['pen'] }, { tenantId: 't1' })
+    setSessionCookie(response, session, OPEN)
+    return session.id
+  }
+
+  @Get('open/greeting')
+  greeting(@CurrentSession('userId') user?: string): string {
+    return `hello ${user ?? 'stranger'}`
+  }
+
+  @Get('cart')
+  // Twice: the session is read once.
+  @UseGuards(SessionGuard)
+  cart(@CurrentSession() session: Session<Cart>): object {
+    return { user: session.userId, tenant: session.tenantId, items: session.data.items }
+  }
+
+  @Delete('session')
+  async logOut(
+    @CurrentSession() { id }: Session<Cart>,
+    @Res({ passthrough: true }) response: object,
+  ): Promise<boolean> {
+    clearSessionCookie(response, OPEN)
+    return this.sessions.destroy(id)
+  }
+
+  @Post('fail')
+  fail(): never {
+    throw new Error('reached')
+  }
+}
+
+let app: INestApplication | undefined
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await app?.close()
+  app = undefined
+})
+
+const PLATFORMS = ['Express', 'Fastify'] as const
+
+async function serve(platform: (typeof PLATFORMS)[number], guard?: SessionGuardOptions, options?: SessionOptions) {
+  const clock = new FakeClock()
+  const hub = new MemoryHub({ clock })
+  const store: SessionStore = new MemorySessionStore(hub, 'vextrus:')
+  const sessions = new SessionService<Cart>(() => store, options, { clock })
+  const isOpen: SessionGuardOptions['optional'] = (context) =>
+    (context.switchToHttp().getRequest<{ url: string }>().url ?? '').startsWith('/open/')
+  const settings = (): SessionGuardSettings => new SessionGuardSettings({ cookie: OPEN, optional: isOpen, ...guard })
+  const module = await Test.createTestingModule({
+    controllers: [Shop],
+    providers: [
+      { provide: SessionService, useValue: sessions },
+      { provide: SessionGuardSettings, useFactory: settings },
+      { provide: APP_GUARD, useClass: SessionGuard },
+    ],
+  }).compile()
+  const adapter = platform === 'Express' ? new ExpressAdapter() : new FastifyAdapter()
+  app = module.createNestApplication(adapter as never, { logger: false })
+  await app.listen(0, '127.0.0.1')
+  const url = await app.getUrl()
+  const ask = async (path: string, headers: Record<string, string> = {}, method = 'GET') => {
+    const response = await fetch(url + path, { method, headers: { ...headers, connection: 'close' } })
+    return { status: response.status, headers: response.headers, body: await response.text() }
+  }
+  return { clock, hub, store, sessions, ask }
+}
+
+describe.each(PLATFORMS)('SessionGuard on %s', (platform) => {
+  it('lets pass who has a session, and gives it to the handler', async () => {
+    const { ask, store, sessions } = await serve(platform)
+    const { headers, body: id } = await ask('/open/log-in')
+    expect(headers.getSetCookie()).toEqual([`sid=${id}; Path=/; HttpOnly; SameSite=Lax`])
+    const read = vi.spyOn(store, 'read')
+    const { status, body } = await ask('/cart', { cookie: `a=b; sid=${id}` })
+    expect([status, JSON.parse(body)]).toEqual([200, { user: 'u1', tenant: 't1', items: ['pen'] }])
+    expect(read).toHaveBeenCalledTimes(1)
+    expect((await ask('/open/greeting', { cookie: `sid=${id}` })).body).toBe('hello u1')
+    const out = await ask('/session', { cookie: `sid=${id}` }, 'DELETE')
+    expect(out.body).toBe('true')
+    expect(out.headers.getSetCookie()).toEqual([expect.stringMatching(/^sid=; .*Max-Age=0/)])
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(401)
+    expect(await sessions.get(id)).toBeNull()
+  })
+
+  it('refuses who has none: 401 as a problem', async () => {
+    const { ask, sessions } = await serve(platform)
+    const made = await sessions.create('u1', { items: [] })
+    const unknown = made.id.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))
+    for (const cookie of ['', 'sid=', 'sid=x', `sid=${unknown}`, `__Host-sid=${made.id}`, `sid=${made.id}x`]) {
+      const { status, headers, body } = await ask('/fail', cookie === '' ? {} : { cookie }, 'POST')
+      expect([cookie, status]).toEqual([cookie, 401])
+      expect(headers.get('content-type')).toContain('application/problem+json')
+      expect(headers.get('cache-control')).toBe('no-store')
+      expect(JSON.parse(body)).toEqual({
+        ...{ type: 'about:blank', title: 'Unauthorized', status: 401, detail: 'Log in.', code: 'SESSION_REQUIRED' },
+      })
+    }
+    // A bearer is no cookie.
+    expect((await ask('/cart', { authorization: `Bearer ${made.id}` })).status).toBe(401)
+    expect((await ask('/open/greeting')).body).toBe('hello stranger')
+  })
+
+  it('answers 503 while nobody can say whether there is one, and lets nobody pass', async () => {
+    const { ask, store } = await serve(platform)
+    const { body: id } = await ask('/open/log-in')
+    vi.spyOn(store, 'read').mockRejectedValue(new SessionUnavailableError('redis.secret.host:6379 is away'))
+    for (const path of ['/cart', '/open/greeting']) {
+      const { status, headers, body } = await ask(path, { cookie: `sid=${id}` })
+      expect([status, headers.get('retry-after')]).toEqual([503, '5'])
+      expect(headers.get('content-type')).toContain('application/problem+json')
+      expect(JSON.parse(body)).toMatchObject({ status: 503, code: 'SESSION_UNAVAILABLE' })
+      expect(body).not.toContain('secret')
+    }
+    expect((await ask('/open/greeting')).body).toBe('hello stranger')
+  })
+
+  it('takes the id as a bearer alone, when it is told to', async () => {
+    const { ask } = await serve(platform, { from: 'bearer' })
+    const { body: id } = await ask('/open/log-in')
+    expect((await ask('/cart', { authorization: `Bearer ${id}` })).status).toBe(200)
+    expect((await ask('/cart', { authorization: `bearer  ${id}` })).status).toBe(200)
+    for (const headers of [{ cookie: `sid=${id}` }, { authorization: id }, { authorization: `Basic ${id}` }]) {
+      const { status, headers: told } = await ask('/cart', headers as Record<string, string>)
+      expect([status, told.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    }
+  })
+
+  it('takes the id from a header of one’s own, when it is told to', async () => {
+    const { ask } = await serve(platform, { from: { header: 'X-Session' } })
+    const { body: id } = await ask('/open/log-in')
+    expect((await ask('/cart', { 'x-session': id })).status).toBe(200)
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(401)
+  })
+
+  it('takes a session whose key is gone for none', async () => {
+    const key = (id: string) => ({ keys: [{ id, secret: Buffer.alloc(32, id) }] })
+    const { ask, store, sessions } = await serve(platform, {}, { encryption: key('b') })
+    const other = new SessionService<Cart>(() => store, { encryption: key('a') })
+    const { id } = await other.create('u1', { items: [] })
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(401)
+    const { id: readable } = await sessions.create('u1', { items: [] })
+    expect((await ask('/cart', { cookie: `sid=${readable}` })).status).toBe(200)
+  })
+
+  it('refuses when the idle time is over, which each request begins anew', async () => {
+    const { ask, clock } = await serve(platform)
+    const { body: id } = await ask('/open/log-in')
+    await clock.advance('20m')
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(200)
+    await clock.advance('20m')
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(200)
+    await clock.advance('30m')
+    expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(401)
+  })
+})
+
+it('the guard works by the defaults where nobody set them', async () => {
+  const store = new MemorySessionStore(new MemoryHub(), 'vextrus:')
+  const sessions = new SessionService<Cart>(() => store)
+  const module = await Test.createTestingModule({
+    controllers: [Shop],
+    providers: [
+      { provide: SessionService, useValue: sessions },
+      { provide: APP_GUARD, useClass: SessionGuard },
+    ],
+  }).compile()
+  app = module.createNestApplication(new ExpressAdapter() as never, { logger: false })
+  await app.listen(0, '127.0.0.1')
+  const { id } = await sessions.create('u1', { items: [] })
+  const ask = async (cookie: string): Promise<number> => {
+    const headers = { cookie, connection: 'close' }
+    const response = await fetch(`${await app!.getUrl()}/cart`, { headers })
+    await response.text()
+    return response.status
+  }
+  expect([await ask(`__Host-sid=${id}`), await ask(`sid=${id}`)]).toEqual([200, 401])
+})
+
+it.each([{ from: 'query' }, { from: { header: 'a b' } }, { from: null }, { optional: true }])(
+  'the guard’s options are checked: %j',
+  (options) => {
+    expect(() => new SessionGuardSettings(options as never)).toThrow(ConfigurationError)
+  },
+)
