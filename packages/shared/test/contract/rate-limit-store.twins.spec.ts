@@ -59,7 +59,7 @@ function serverClockIs(us: number): Promise<unknown> {
   return client.connection.exec([{ key: 'test:s', commands: [command('MSET', time)] }])
 }
 /** What was asked in this tick is under way. */
-const sent = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
+const sent = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 describe('the scripts of limits', () => {
   it('are tested as they are, on a clock of the test', () => {
