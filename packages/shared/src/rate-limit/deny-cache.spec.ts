@@ -20,7 +20,7 @@ describe('who is over a limit', () => {
     for (let i = 0; i < 1_000; i++) await limiter.consume([RULE], IDS)
     expect(await limiter.consume([RULE], IDS)).toEqual({
       allowed: false,
-      rules: [{ name: 'r', limit: 2, remaining: 0, retryAfterMs: 300, resetMs: 800, allowed: false }],
+      rules: [{ name: 'r', limit: 2, windowMs: 1_000, remaining: 0, retryAfterMs: 300, resetMs: 800, allowed: false }],
       source: 'deny-cache',
       retryAfterMs: 300,
     })

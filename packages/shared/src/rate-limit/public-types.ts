@@ -65,7 +65,9 @@ export type RateLimitSource = 'redis' | 'deny-cache' | 'local' | 'unavailable'
 /** How one rule stands, after what was spent. */
 export interface RateLimitRuleResult {
   readonly name: string
+  /** That of the tenant's plan, if it says another; so is `windowMs`. */
   readonly limit: number
+  readonly windowMs: number
   /** Units that may be spent now. */
   readonly remaining: number
   /** Refused: after so many ms it would pass, if nobody else spends; the window when it can never pass. Else 0. */

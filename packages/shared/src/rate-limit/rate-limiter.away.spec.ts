@@ -29,19 +29,31 @@ describe('while the store is away', () => {
     const { limiter } = away()
     expect(await limiter.consume([rule('allow', 0)], IDS)).toEqual({
       allowed: true,
-      rules: [{ name: 'allow', limit: 0, remaining: 0, retryAfterMs: 0, resetMs: 0, allowed: true }],
+      rules: [{ name: 'allow', limit: 0, windowMs: 60_000, remaining: 0, retryAfterMs: 0, resetMs: 0, allowed: true }],
       source: 'unavailable',
       retryAfterMs: 0,
     })
     expect(await limiter.consume([rule('deny')], IDS)).toEqual({
       allowed: false,
-      rules: [{ name: 'deny', limit: 10, remaining: 0, retryAfterMs: 1_000, resetMs: 1_000, allowed: false }],
+      rules: [
+        {
+          name: 'deny',
+          limit: 10,
+          windowMs: 60_000,
+          remaining: 0,
+          retryAfterMs: 1_000,
+          resetMs: 1_000,
+          allowed: false,
+        },
+      ],
       source: 'unavailable',
       retryAfterMs: 1_000,
     })
     expect(await limiter.consume([rule('local')], IDS, 4)).toEqual({
       allowed: true,
-      rules: [{ name: 'local', limit: 10, remaining: 6, retryAfterMs: 0, resetMs: 60_000, allowed: true }],
+      rules: [
+        { name: 'local', limit: 10, windowMs: 60_000, remaining: 6, retryAfterMs: 0, resetMs: 60_000, allowed: true },
+      ],
       source: 'local',
       retryAfterMs: 0,
     })

@@ -22,8 +22,8 @@ describe('several limits of a request', () => {
     expect(await limits.consume([USER, TENANT], IDS, 2)).toEqual({
       allowed: true,
       rules: [
-        { name: 'user', limit: 10, remaining: 8, retryAfterMs: 0, resetMs: 2_000, allowed: true },
-        { name: 'tenant', limit: 3, remaining: 1, retryAfterMs: 0, resetMs: 60_000, allowed: true },
+        { name: 'user', limit: 10, windowMs: 10_000, remaining: 8, retryAfterMs: 0, resetMs: 2_000, allowed: true },
+        { name: 'tenant', limit: 3, windowMs: 60_000, remaining: 1, retryAfterMs: 0, resetMs: 60_000, allowed: true },
       ],
       source: 'redis',
       retryAfterMs: 0,

@@ -195,6 +195,7 @@ export class RateLimiterService {
       rules.push({
         name: ask.rule.name,
         limit: ask.spec.limit,
+        windowMs: ask.rule.windowMs,
         remaining: refusal.remaining,
         retryAfterMs: Math.ceil(refusal.until - now),
         resetMs: Math.max(0, Math.ceil(refusal.resetAt - now)),
@@ -351,6 +352,7 @@ function resultOf(
     return {
       name: rule.name,
       limit: spec.limit,
+      windowMs: rule.windowMs,
       remaining,
       retryAfterMs: Math.ceil(retryUs / 1_000),
       resetMs: Math.ceil(resetUs / 1_000),

@@ -1,19 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RateLimitRuleResult } from '../public-types.js'
-import { limitField, policyField, policyName, ruleItem } from './rate-limit-headers.js'
+import { itemName, limitField, policyField, policyName } from './rate-limit-headers.js'
 
 function resultOf(name: string, of: Partial<RateLimitRuleResult> = {}): RateLimitRuleResult {
-  return { name, limit: 100, remaining: 50, retryAfterMs: 0, resetMs: 30_000, allowed: true, ...of }
+  return { name, limit: 100, windowMs: 60_000, remaining: 50, retryAfterMs: 0, resetMs: 30_000, allowed: true, ...of }
 }
 
-const itemsOf = (...rules: [name: string, windowMs: number][]) =>
-  new Map(rules.map(([name, windowMs]) => [name, ruleItem(name, windowMs)]))
+const itemsOf = (...names: string[]) => new Map(names.map((name) => [name, { item: itemName(name) }]))
 
 describe('the fields of limits', () => {
   it('say what is allowed and what is left, in whole seconds, rounded up', () => {
-    const rules = [resultOf('a'), resultOf('b', { remaining: 0, resetMs: 1, limit: 0 })]
-    const items = itemsOf(['a', 60_000], ['b', 1_001])
+    const rules = [resultOf('a'), resultOf('b', { remaining: 0, resetMs: 1, limit: 0, windowMs: 1_001 })]
+    const items = itemsOf('a', 'b')
     expect(policyField(rules, items)).toBe('"a";q=100;w=60, "b";q=0;w=2')
     expect(limitField(rules, items)).toBe('"a";r=50;t=30, "b";r=0;t=1')
     expect(limitField([resultOf('a', { resetMs: 0 })], items)).toBe('"a";r=50;t=0')
@@ -21,7 +20,7 @@ describe('the fields of limits', () => {
 
   it('say of a rule that refuses when it would let the request pass, not when all is there', () => {
     const refused = resultOf('a', { allowed: false, remaining: 3, retryAfterMs: 2_001 })
-    expect(limitField([refused], itemsOf(['a', 1]))).toBe('"a";r=3;t=3')
+    expect(limitField([refused], itemsOf('a'))).toBe('"a";r=3;t=3')
   })
 
   it('are strings of Structured Fields, whatever a rule is named, and different for different names', () => {
@@ -32,7 +31,7 @@ describe('the fields of limits', () => {
     fc.assert(
       fc.property(fc.uniqueArray(text, { minLength: 2, maxLength: 2 }), (names) => {
         const [one, other] = names.map((name) => {
-          const item = limitField([resultOf(name, { remaining: 1 })], itemsOf([name, 1]))
+          const item = limitField([resultOf(name, { remaining: 1 })], itemsOf(name))
           // RFC 9651, 3.3.3: printable ASCII between quotes, with quotes and backslashes escaped.
           expect(item).toMatch(/^"(?:[ !#-[\]-~]|\\["\\])*";r=1;t=30$/)
           const value = item.slice(1, item.lastIndexOf('"')).replace(/\\(["\\])/g, '$1')

@@ -5,28 +5,27 @@ import type { RateLimitRuleResult } from '../public-types.js'
  * are whole ones, rounded up, as the draft has no others.
  */
 
-/** What the fields say of a rule at each request. */
-export interface RuleItem {
-  /** Its name, as a string of Structured Fields. */
-  readonly name: string
-  /** Seconds. */
-  readonly window: number
+/** The name of a rule as the fields say it at each request: a string of Structured Fields. */
+export function itemName(rule: string): string {
+  return `"${policyName(rule).replace(/["\\]/g, String.raw`\$&`)}"`
 }
 
-export function ruleItem(rule: string, windowMs: number): RuleItem {
-  return { name: `"${policyName(rule).replace(/["\\]/g, String.raw`\$&`)}"`, window: seconds(windowMs) }
-}
-
-/** `RateLimit-Policy`: what is allowed, `"name";q=100;w=60`. @param items of all rules that may be in a result */
-export function policyField(rules: readonly RateLimitRuleResult[], items: ReadonlyMap<string, RuleItem>): string {
-  return joined(rules, items, ({ limit }, { window }) => `;q=${limit};w=${window}`)
+/** `RateLimit-Policy`: what is allowed, `"name";q=100;w=60`. @param items the names of all rules that may be in a result */
+export function policyField(
+  rules: readonly RateLimitRuleResult[],
+  items: ReadonlyMap<string, { readonly item: string }>,
+): string {
+  return joined(rules, items, ({ limit, windowMs }) => `;q=${limit};w=${seconds(windowMs)}`)
 }
 
 /**
  * `RateLimit`: what is left, `"name";r=50;t=30`. Of a rule that refuses, `t` is when it would let the same request pass; else when all of it is
  * there again, though some of it may be sooner.
  */
-export function limitField(rules: readonly RateLimitRuleResult[], items: ReadonlyMap<string, RuleItem>): string {
+export function limitField(
+  rules: readonly RateLimitRuleResult[],
+  items: ReadonlyMap<string, { readonly item: string }>,
+): string {
   return joined(rules, items, ({ remaining, allowed, retryAfterMs, resetMs }) => {
     return `;r=${remaining};t=${seconds(allowed ? resetMs : retryAfterMs)}`
   })
@@ -41,13 +40,12 @@ const PRINTABLE_ASCII = /^[ -~]*$/
 
 function joined(
   rules: readonly RateLimitRuleResult[],
-  items: ReadonlyMap<string, RuleItem>,
-  parameters: (rule: RateLimitRuleResult, item: RuleItem) => string,
+  items: ReadonlyMap<string, { readonly item: string }>,
+  parameters: (rule: RateLimitRuleResult) => string,
 ): string {
   let field = ''
   for (const rule of rules) {
-    const item = items.get(rule.name)!
-    field += `${field === '' ? '' : ', '}${item.name}${parameters(rule, item)}`
+    field += `${field === '' ? '' : ', '}${items.get(rule.name)!.item}${parameters(rule)}`
   }
   return field
 }

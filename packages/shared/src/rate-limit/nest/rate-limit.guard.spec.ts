@@ -535,11 +535,11 @@ describe.each(PLATFORMS)('RateLimitGuard on %s', (platform) => {
     expect(store.demands).toHaveLength(length)
   })
 
-  it('tells the limit of a tenant’s plan', async () => {
-    const plan = () => ({ few: { limit: 1 } })
+  it('tells the limit and the window of a tenant’s plan', async () => {
+    const plan = () => ({ few: { limit: 1, window: '30s' } })
     const { get } = await serve(Limited, { limiter: { plan } })
     const passed = await get('/it', { 'x-tenant': 't1' })
-    expect(passed.headers['ratelimit-policy']).toBe('"few";q=1;w=60')
+    expect(passed.headers['ratelimit-policy']).toBe('"few";q=1;w=30')
     expect((await get('/it', { 'x-tenant': 't1' })).status).toBe(429)
   })
 

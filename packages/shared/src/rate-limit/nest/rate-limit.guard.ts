@@ -1,17 +1,14 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger } from '@nestjs/common'
+import { announceProblem, httpReplyOf } from '../../nest/http-reply.js'
+import { transportError } from '../../nest/transport-error.js'
 import type { RateLimitResult, RateLimitRuleResult } from '../public-types.js'
 import { RateLimiterService } from '../rate-limiter.js'
 import { RateLimitGuardSettings } from './guard-options.js'
 import { limitField, policyField, policyName } from './rate-limit-headers.js'
-import {
-  RateLimitExceededException,
-  type RateLimitRefusedException,
-  RateLimitUndecidedException,
-} from './rate-limit.exception.js'
+import { RateLimitExceededException, RateLimitUndecidedException } from './rate-limit.exception.js'
 import { identityOf } from './request-identity.js'
 import { type RouteLimits, RouteTable } from './route-limits.js'
 import { withContext } from './route-rule.js'
-import { transportError } from './transport-error.js'
 
 /**
  * Keeps the limits of `@RateLimit` and those of `rateLimit.rules`, over HTTP on Express and Fastify, GraphQL, web sockets and microservices.
@@ -63,7 +60,7 @@ export class RateLimitGuard implements CanActivate {
   }
 
   private async keep(context: ExecutionContext, { known }: RouteLimits, result: RateLimitResult): Promise<void> {
-    const response = responseOf(context)
+    const response = httpReplyOf(context)
     const { headers, errorMessage } = this.settings.options
     const refusing = result.allowed ? [] : result.rules.filter(({ allowed }) => !allowed)
     if (response !== undefined && headers && result.rules.length > 0) {
@@ -76,7 +73,7 @@ export class RateLimitGuard implements CanActivate {
     const refusal = isUndecided(result, refusing, known)
       ? new RateLimitUndecidedException(names, result.retryAfterMs)
       : new RateLimitExceededException(names, result.retryAfterMs, errorMessage)
-    if (response !== undefined) announce(response, refusal)
+    if (response !== undefined) announceProblem(response, { 'Retry-After': String(refusal.retryAfter) })
     throw await transportError(context.getType(), refusal)
   }
 
@@ -100,27 +97,4 @@ function isUndecided(
 ): boolean {
   if (source !== 'unavailable' && source !== 'local') return false
   return refusing.every(({ name }) => known.get(name)!.onUnavailable === 'deny')
-}
-
-/** What a response of Express and a reply of Fastify have in common. */
-interface HttpReply {
-  header(name: string, value: string): unknown
-  readonly headersSent?: boolean
-  /** Fastify's: the response of Node. */
-  readonly raw?: { readonly headersSent: boolean }
-}
-
-/** Undefined: there is none, or it has begun and can't be told more. */
-function responseOf(context: ExecutionContext): HttpReply | undefined {
-  if (context.getType() !== 'http') return undefined
-  const response = context.switchToHttp().getResponse<Partial<HttpReply> | null | undefined>()
-  if (typeof response?.header !== 'function') return undefined
-  return (response.raw ?? response).headersSent === true ? undefined : (response as HttpReply)
-}
-
-/** Nest sends the body of an HttpException as JSON, of the type that the response has by then. */
-function announce(response: HttpReply, { retryAfter }: RateLimitRefusedException): void {
-  response.header('Retry-After', String(retryAfter))
-  response.header('Content-Type', 'application/problem+json; charset=utf-8')
-  response.header('Cache-Control', 'no-store')
 }

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common'
 import { identityText } from '../../nest/identity-text.js'
+import { requestOf } from '../../nest/request-of.js'
 import { clientAddress } from '../client-address.js'
 import type { RateLimitIds } from '../public-types.js'
 import type { RateLimitGuardSettings } from './guard-options.js'
@@ -75,46 +76,17 @@ interface Socket {
   readonly remoteAddress?: unknown
 }
 
-/** Of a driver of GraphQL; Mercurius gives the reply. */
-interface GraphqlContext {
-  readonly req?: unknown
-  readonly request?: unknown
-  readonly reply?: { readonly request?: unknown } | null
-}
-
 function callerOf(context: ExecutionContext): Caller {
-  const args = context.getArgs<unknown[]>()
-  switch (context.getType<string>()) {
-    case 'rpc':
-      return NOBODY
-    case 'ws': {
-      const { data, user, tenantId, handshake, _socket, socket } = objectOf(args[0])
-      return {
-        user: data?.user ?? user,
-        tenantId: data?.tenantId ?? tenantId,
-        address: handshake?.address ?? _socket?.remoteAddress ?? socket?.remoteAddress,
-      }
-    }
-    case 'graphql': {
-      // A resolver of references has no arguments before the context.
-      const given = args[args.length === 3 ? 1 : 2] as GraphqlContext | null | undefined
-      return requestCaller(given?.req ?? given?.request ?? given?.reply?.request ?? given)
-    }
-    default:
-      return requestCaller(args[0])
+  const { user, tenantId, ip, data, handshake, _socket, socket }: Given = requestOf(context) ?? NOBODY
+  if (context.getType<string>() !== 'ws') return { user, tenantId, address: ip ?? socket?.remoteAddress }
+  return {
+    user: data?.user ?? user,
+    tenantId: data?.tenantId ?? tenantId,
+    address: handshake?.address ?? _socket?.remoteAddress ?? socket?.remoteAddress,
   }
 }
 
-function requestCaller(request: unknown): Caller {
-  const { user, tenantId, ip, socket } = objectOf(request)
-  return { user, tenantId, address: ip ?? socket?.remoteAddress }
-}
-
 const NOBODY: Given = Object.freeze({})
-
-function objectOf(value: unknown): Given {
-  return typeof value === 'object' && value !== null ? value : NOBODY
-}
 
 function unknownAddress(context: ExecutionContext): string {
   return `unknown:${context.getClass().name}.${context.getHandler().name}`

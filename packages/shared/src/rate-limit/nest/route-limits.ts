@@ -1,7 +1,7 @@
 import type { OnUnavailable, RateLimitRule } from '../public-types.js'
 import { compileRule } from '../rules.js'
 import { numbered } from './guard-options.js'
-import { type RuleItem, ruleItem } from './rate-limit-headers.js'
+import { itemName } from './rate-limit-headers.js'
 import { type OwnLimits, ownLimits } from './rate-limit.decorator.js'
 import { type RateLimitRouteRule, serviceRule } from './route-rule.js'
 
@@ -14,7 +14,9 @@ export interface RouteLimits {
 }
 
 /** What is told of a rule, and is not in a result. */
-export interface KnownRule extends RuleItem {
+export interface KnownRule {
+  /** Its name in the fields of a response. */
+  readonly item: string
   readonly onUnavailable: OnUnavailable
 }
 
@@ -48,8 +50,8 @@ export class RouteTable {
     }
     const list = [...rules.values()]
     const known = list.map((rule) => {
-      const { name, windowMs, onUnavailable } = compileRule(rule)
-      return [name, { ...ruleItem(name, windowMs), onUnavailable }] as const
+      const { name, onUnavailable } = compileRule(rule)
+      return [name, { item: itemName(name), onUnavailable }] as const
     })
     return { rules: Object.freeze(list), known: new Map(known) }
   }
