@@ -19,11 +19,18 @@ async function bootApplication() {
   const { Cacheable, RedisCacheModule, RedisCacheService } = await import('@vextrus/shared')
   const { currentLock, Locked } = await import('@vextrus/shared/lock')
   const { RateLimiterService } = await import('@vextrus/shared/rate-limit')
+  const { SessionService } = await import('@vextrus/shared/session')
+  const { JwtBlacklistService } = await import('@vextrus/shared/jwt')
+  const { OnMessage, RedisPubSubService } = await import('@vextrus/shared/pubsub')
 
   class Countries {
     loads = 0
     async byCode(code) {
       return { code, load: ++this.loads }
+    }
+    heard = new Promise((resolve) => (this.hear = resolve))
+    changed(event) {
+      this.hear(event)
     }
     async renumber(code) {
       return `${code} under ${currentLock().key}`
@@ -33,6 +40,8 @@ async function bootApplication() {
   decorateMethod(Countries, 'byCode', Cacheable({ ttl: '5m', keyGenerator: (code) => `country:${code}` }))
 
   decorateMethod(Countries, 'renumber', Locked({ key: (code) => `lock:country:${code}` }))
+
+  decorateMethod(Countries, 'changed', OnMessage('countries:*'))
 
   class Application {}
   decorate(Application, [Module({ imports: [RedisCacheModule.forRoot({ driver: 'memory' })], providers: [Countries] })])
@@ -46,6 +55,14 @@ async function bootApplication() {
   const once = [{ limit: 1, window: '1h' }]
   const limited = () => app.get(RateLimiterService).consume(once, { user: 'u1' })
   assert.deepEqual([(await limited()).allowed, (await limited()).allowed], [true, false])
+  const session = await app.get(SessionService).create('u1', { cart: [] })
+  assert.deepEqual((await app.get(SessionService).get(session.id)).data, { cart: [] })
+  const exp = Math.ceil(Date.now() / 1_000) + 60
+  await app.get(JwtBlacklistService).revoke({ jti: 'a', exp })
+  const revoked = (jti) => app.get(JwtBlacklistService).isRevoked({ jti, exp })
+  assert.deepEqual([await revoked('a'), await revoked('b')], [true, false])
+  await app.get(RedisPubSubService).publish('countries:BD', { code: 'BD' })
+  assert.deepEqual(await countries.heard, { code: 'BD' })
   await app.close()
 }
 

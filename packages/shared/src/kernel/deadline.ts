@@ -23,3 +23,20 @@ export async function withDeadline<T>(
     timer?.cancel()
   }
 }
+
+/**
+ * Waits for `promise`, and for `ms` milliseconds at most; 0: not at all. A rejection in that time is passed on; what the promise does later is
+ * ignored.
+ */
+export async function waitAtMost(promise: PromiseLike<unknown>, ms: number, clock: Clock): Promise<void> {
+  let timer: Timer | undefined
+  const over = new Promise<void>((resolve) => {
+    if (ms > 0) timer = clock.timer(Math.min(ms, LONGEST_TIMER_MS), resolve)
+    else resolve()
+  })
+  try {
+    await Promise.race([promise, over])
+  } finally {
+    timer?.cancel()
+  }
+}

@@ -8,15 +8,20 @@ import { DEFAULT_CONNECTION, getVextrusToken } from '../nest/tokens.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import { MemoryCacheStore } from '../cache/stores/memory.js'
 import { Tenancy } from '../cache/tenancy.js'
+import { JwtGuardSettings } from '../jwt/nest/guard-options.js'
 import type { Clock } from '../kernel/clock.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import type { RandomSource } from '../kernel/random.js'
+import { MessageHandlers } from '../pubsub/nest/message-handlers.js'
+import type { RedisPubSubService } from '../pubsub/pubsub.js'
 import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
 import { RedisConnection } from '../redis/connection.js'
 import { Home, type Lodging, type LodgingPlace } from './capability-home.js'
 import { Injections } from './injections.js'
+import { JwtRuntime } from './jwt-runtime.js'
 import { LimitRuntime } from './limit-runtime.js'
 import { LockRuntime } from './lock-runtime.js'
+import { MessageRuntime } from './message-runtime.js'
 import {
   CAPABILITIES,
   type Capability,
@@ -25,6 +30,8 @@ import {
   resolveModuleOptions,
 } from './module-options.js'
 import { OnDemandRedis } from './on-demand-redis.js'
+import { SessionRuntime } from './session-runtime.js'
+import { clearUserCaches } from './user-caches.js'
 
 /** What a runtime takes from its surroundings. The testing module gives its own. */
 export interface RuntimeSurroundings {
@@ -34,12 +41,12 @@ export interface RuntimeSurroundings {
   readonly memoryStore?: ((hub: MemoryHub, keyPrefix: string) => CacheStore) | undefined
   /** Says nothing of what the memory driver is not. @default false */
   readonly quiet?: boolean | undefined
-  /** How long locks that are held get at shutdown to be given back, ms. @default 1_000 */
+  /** How long locks that are held get at shutdown to be given back, and handlers of messages to end, each, ms. @default 1_000 */
   readonly lastWorkMs?: number | undefined
 }
 
 /**
- * The life of one `forRoot`: its connection, its cache, its locks and its rate limits, from boot to shutdown.
+ * The life of one `forRoot`: its connection, its cache, and its capabilities, from boot to shutdown.
  *
  * It opens nothing until Nest has resolved the whole graph; then it looks whether anything injects one of its services, and connects before
  * the other modules' `onModuleInit` run. What is only fetched later, by `ModuleRef.get`, connects at its first command. It closes in Nest's
@@ -51,9 +58,14 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   readonly tenancy: Tenancy
   readonly locks: LockRuntime
   readonly limits: LimitRuntime
+  readonly sessions: SessionRuntime
+  readonly tokens: JwtRuntime
+  readonly messages: MessageRuntime
   /** For the guard of the rate limits. */
   readonly guardSettings: RateLimitGuardSettings
-  /** Where the locks and limits are that live on this connection. */
+  /** For the guard of the tokens. */
+  readonly jwtGuardSettings: JwtGuardSettings
+  /** Where all is that lives on this connection. */
   readonly home: Home
   private readonly redis: OnDemandRedis | undefined
   private readonly required: boolean
@@ -94,6 +106,13 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.locks = new LockRuntime(this.placeOf('lock'), this.options.lock, { ...surroundings, checkKey })
     this.limits = new LimitRuntime(this.placeOf('rateLimit'), this.options.rateLimit, { ...surroundings, warn })
     this.guardSettings = new RateLimitGuardSettings(this.options.rateLimit, () => tenancy.current())
+    this.sessions = new SessionRuntime(this.placeOf('session'), this.options.session, {
+      ...surroundings,
+      ended: (userId, tenants) => clearUserCaches(this.made, tenancy, userId, tenants),
+    })
+    this.tokens = new JwtRuntime(this.placeOf('jwt'), this.options.jwt, { ...surroundings, stalenessMs })
+    this.jwtGuardSettings = new JwtGuardSettings(this.options.jwt)
+    this.messages = new MessageRuntime(this.placeOf('pubsub'), this.options.pubsub, { ...surroundings, warn })
   }
 
   /** The cache; made when Nest asks for it, which it does not when a test has put something in its place. Makes no connection. */
@@ -139,6 +158,18 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  /** For the handlers of its messages. */
+  handlersOf(messages: RedisPubSubService): MessageHandlers {
+    const { name, modules, surroundings } = this
+    return new MessageHandlers(messages, {
+      ...{ connection: name, modules, ...surroundings },
+      isConnection: (other) => this.modulesOf(other).length > 0,
+      patienceMs: () => this.messages.home?.redis?.connection.commandTimeoutMs,
+      warn: (message) => this.logger.warn(message),
+      failed: () => this.close(),
+    })
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.close()
   }
@@ -155,7 +186,7 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
 
   /** Of this connection, wherever they live. */
   private get lodgings(): readonly Lodging[] {
-    return [this.limits, this.locks]
+    return [this.limits, this.locks, this.sessions, this.tokens, this.messages]
   }
 
   /** What lives here, of all connections of the application. */
@@ -200,7 +231,8 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
 
   /** What of this connection's injects something for no reason of its own. */
   private get own(): Set<ReturnType<typeof getVextrusToken>> {
-    const made = [CacheRuntime, CachePresets, Tenancy, RateLimitGuardSettings, RedisConnection] as const
+    const settings = [RateLimitGuardSettings, JwtGuardSettings] as const
+    const made = [CacheRuntime, CachePresets, Tenancy, ...settings, MessageHandlers, RedisConnection] as const
     return this.tokensOf(...made, RedisCacheService, CacheService)
   }
 

@@ -12,12 +12,16 @@ const LOSSES: Readonly<Record<Capability, { readonly data: string; readonly loss
     loss: 'forgets counters, and lets through more than the limit',
     home: 'limits',
   },
+  session: { data: 'sessions', loss: 'ends sessions of users who are at work', home: 'sessions' },
+  jwt: { data: 'revoked tokens', loss: 'accepts tokens that were revoked', home: 'tokens' },
+  pubsub: { data: 'durable messages', loss: 'forgets messages that nobody has had yet', home: 'messages' },
 }
+const LIST = new Intl.ListFormat('en')
 
 /**
  * Says once when a master of `connection` may throw away what must not be lost: where memory is short, one whose `maxmemory-policy` is not
- * `noeviction` evicts keys; then somebody else gets a lock that is held, and a limit begins anew. The `volatile-*` policies as well: every lock
- * and every counter has a time to live, and most a short one. A server that is away is asked when it is back.
+ * `noeviction` evicts keys; then somebody else gets a lock that is held, a limit begins anew, a user is logged out, and a revoked token is good
+ * again. The `volatile-*` policies as well: all of these have a time to live, and most a short one. A server that is away is asked when it is back.
  *
  * Resolves when the servers that can be reached have answered.
  *
@@ -51,7 +55,7 @@ async function look(...[connection, wanted, warn]: Parameters<typeof warnOfEvict
   const name = losses.length === 1 ? losses[0]!.home : 'kept'
   const use = found.map((capability) => `${capability}: '${name}'`).join(', ')
   warn(
-    `${losses.map(({ data }) => data).join(' and ')} live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, ` +
+    `${LIST.format(losses.map(({ data }) => data))} live on ${evicting.id}, whose maxmemory-policy is ${evicting.policy}: short of memory, ` +
       `it ${losses.map(({ loss }) => loss).join('; it ')}. Keep them on a server that evicts nothing: give it a forRoot of its own, ` +
       `and its name in \`use\`, as in use: { ${use} }`,
   )

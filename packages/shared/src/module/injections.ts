@@ -1,6 +1,7 @@
 import type { InjectionToken } from '@nestjs/common'
-import { type DiscoveryService, ModuleRef, type ModulesContainer } from '@nestjs/core'
+import { ModuleRef, type ModulesContainer } from '@nestjs/core'
 import { needsOf } from '../nest/decorated-method.js'
+import { prototypeOf, type Wrapper, wrappersOf } from '../nest/instances.js'
 import { adopt } from '../nest/module-of-instance.js'
 
 /**
@@ -12,12 +13,7 @@ export class Injections {
   private readonly wrappers: readonly Wrapper[]
 
   constructor(modules: ModulesContainer) {
-    this.wrappers = [...modules.values()].flatMap(({ providers, controllers, injectables, middlewares }) => [
-      ...providers.values(),
-      ...controllers.values(),
-      ...injectables.values(),
-      ...middlewares.values(),
-    ])
+    this.wrappers = wrappersOf(modules)
   }
 
   /**
@@ -44,11 +40,4 @@ export class Injections {
       if (moduleRef instanceof ModuleRef) adopt(instance as object, moduleRef)
     }
   }
-}
-
-type Wrapper = ReturnType<DiscoveryService['getProviders']>[number]
-
-function prototypeOf({ instance, metatype, isNotMetatype }: Wrapper): object | undefined {
-  if (!isNotMetatype) return (metatype as { prototype?: object } | null)?.prototype
-  return typeof instance === 'object' && instance !== null ? (Object.getPrototypeOf(instance) as object) : undefined
 }

@@ -7,10 +7,13 @@ import { Tenancy } from '../cache/tenancy.js'
 import { ValueCodec } from '../kernel/codec/value-codec.js'
 import type { Ttl } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
+import { checkJwtOptions, type JwtOptions } from '../jwt/nest/jwt-options.js'
 import { type LockOptions, resolveLockOptions } from '../lock/options.js'
+import { type PubSubOptions, resolvePubSubOptions } from '../pubsub/options.js'
 import { checkRateLimitOptions, type RateLimitOptions } from '../rate-limit/nest/rate-limit-options.js'
 import { Keyspace } from '../redis/keyspace.js'
 import { type RedisConnectionOptions, resolveOptions } from '../redis/options.js'
+import { resolveSessionOptions, type SessionOptions } from '../session/options.js'
 
 /**
  * What `RedisCacheModule.forRoot` takes. Every field also accepts undefined, as environment variables give it. What is unknown, can't be used
@@ -36,6 +39,12 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
   readonly lock?: LockOptions | undefined
   /** Rate limits, and their guard. */
   readonly rateLimit?: RateLimitOptions | undefined
+  /** Sessions. */
+  readonly session?: SessionOptions | undefined
+  /** Revoked JWTs and families of refresh tokens, and the guard. */
+  readonly jwt?: JwtOptions | undefined
+  /** Messages between processes. */
+  readonly pubsub?: PubSubOptions | undefined
   /** Other connections, by the `name` of their `forRoot`, on which a capability lives. @default all live on this one */
   readonly use?: UseOptions | undefined
 }
@@ -46,10 +55,16 @@ export interface UseOptions {
   readonly lock?: string | undefined
   /** For rate limits: a server that evicts nothing. Their keys, too, then begin with that connection's `keyPrefix`. */
   readonly rateLimit?: string | undefined
+  /** For sessions: a server that evicts nothing. */
+  readonly session?: string | undefined
+  /** For revoked JWTs and families of refresh tokens: a server that evicts nothing. All who check the same tokens name the same. */
+  readonly jwt?: string | undefined
+  /** For messages. Whoever publishes and whoever listens name the same server and the same `keyPrefix`. */
+  readonly pubsub?: string | undefined
 }
 
 /** What may live on another connection, in the order in which it ends. */
-export const CAPABILITIES = ['rateLimit', 'lock'] as const satisfies (keyof UseOptions)[]
+export const CAPABILITIES = ['rateLimit', 'session', 'jwt', 'pubsub', 'lock'] as const satisfies (keyof UseOptions)[]
 /** One of {@link CAPABILITIES}. */
 export type Capability = (typeof CAPABILITIES)[number]
 
@@ -68,6 +83,9 @@ export interface ResolvedModuleOptions {
   readonly presets: CachePresets
   readonly lock: LockOptions | undefined
   readonly rateLimit: RateLimitOptions
+  readonly session: SessionOptions
+  readonly jwt: JwtOptions
+  readonly pubsub: PubSubOptions
   readonly use: UseOptions
 }
 
@@ -91,6 +109,9 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     presets,
     lock,
     rateLimit = {},
+    session = {},
+    jwt = {},
+    pubsub = {},
     use = {},
   } = options
   if (driver !== 'redis' && driver !== 'memory') throw new ConfigurationError('driver', "must be 'redis' or 'memory'")
@@ -107,6 +128,9 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
   checkUse(use)
   resolveLockOptions(lock)
   checkRateLimitOptions(rateLimit)
+  resolveSessionOptions(session)
+  checkJwtOptions(jwt)
+  resolvePubSubOptions(pubsub)
 
   const cache = pick(options, CACHE_OPTIONS)
   const connection = driver === 'redis' ? pick(options, CONNECTION_OPTIONS) : undefined
@@ -126,6 +150,9 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     presets: new CachePresets(presets, maxTtlMs),
     lock,
     rateLimit,
+    session,
+    jwt,
+    pubsub,
     use,
   }
 }
@@ -165,7 +192,7 @@ const CACHE_OPTIONS = [
 ] as const satisfies (keyof CacheOptions)[]
 
 const KNOWN: ReadonlySet<string> = new Set([
-  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets', 'lock', 'rateLimit', 'use'],
+  ...['driver', 'memory', 'keyPrefix', 'required', 'onFailover', 'presets', 'use', ...CAPABILITIES],
   ...CONNECTION_OPTIONS,
   ...CACHE_OPTIONS,
 ])

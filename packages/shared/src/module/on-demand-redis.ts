@@ -3,7 +3,9 @@ import { RedisCacheStore } from '../cache/stores/redis.js'
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { withDeadline } from '../kernel/deadline.js'
 import type { RandomSource } from '../kernel/random.js'
+import { RedisJwtStore } from '../jwt/stores/redis.js'
 import { RedisLockStore } from '../lock/stores/redis.js'
+import { RedisPubSubStore } from '../pubsub/stores/redis.js'
 import { RedisRateLimitStore } from '../rate-limit/stores/redis.js'
 import { RedisConnection, type RedisLogger } from '../redis/connection.js'
 import { RedisUnavailableError } from '../redis/errors.js'
@@ -19,6 +21,7 @@ import type {
   Unit,
   UnitOutcome,
 } from '../redis/topology.js'
+import { RedisSessionStore } from '../session/stores/redis.js'
 
 /** What a connection takes from its surroundings. */
 export interface RedisSurroundings {
@@ -46,6 +49,9 @@ export class OnDemandRedis {
   private readonly clock: Clock
   private lockStore: RedisLockStore | undefined
   private readonly limitStores = new Map<number, RedisRateLimitStore>()
+  private sessionStore: RedisSessionStore | undefined
+  private readonly revocationStores = new Map<boolean, RedisJwtStore>()
+  private readonly messageStores = new Map<string, RedisPubSubStore>()
   private attempt: Promise<void> | undefined
   private closed = false
 
@@ -98,6 +104,48 @@ export class OnDemandRedis {
     return store
   }
 
+  /** The storage of sessions here. Connects as {@link locks} does. */
+  get sessions(): RedisSessionStore {
+    this.sessionStore ??= new RedisSessionStore(this.dataTopology(), this.keyspace)
+    return this.sessionStore
+  }
+
+  /**
+   * The storage of revoked tokens here.
+   * @param heard whether its changes are listened to: the first call then connects as the cache does, data and pushes, else as {@link locks} does
+   */
+  revocations(heard: boolean): RedisJwtStore {
+    let store = this.revocationStores.get(heard)
+    if (store === undefined) {
+      const { connection, keyspace, pushes } = this
+      const topology = heard ? new WaitingTopology(connection, () => this.start()) : this.dataTopology()
+      store = new RedisJwtStore(topology, pushes.sourceOf(keyspace.jwt), keyspace)
+      this.revocationStores.set(heard, store)
+    }
+    return store
+  }
+
+  /**
+   * The storage of messages here, one for each pair of options. Connects as {@link locks} does; the first who listens opens a connection of its
+   * own.
+   * @param options.sharded means something on a Cluster alone
+   */
+  messages({ keepMs, sharded }: { readonly keepMs: number; readonly sharded: boolean }): RedisPubSubStore {
+    const name = `${keepMs} ${sharded}`
+    let store = this.messageStores.get(name)
+    if (store === undefined) {
+      const { connection, keyspace, surroundings } = this
+      const { clock, random, logger } = surroundings
+      store = new RedisPubSubStore(this.dataTopology(), connection.door, keyspace, {
+        ...{ keepMs, clock, random },
+        sharded: connection.sharded && sharded ? connection : undefined,
+        warn: (message) => logger.warn(message),
+      })
+      this.messageStores.set(name, store)
+    }
+    return store
+  }
+
   /** Connects for the cache: data and pushes. Resolves when the first attempt has come to something. @throws MissingPeerError */
   start(): Promise<void> {
     this.attempt ??= this.closed ? Promise.resolve() : this.open()
@@ -120,7 +168,7 @@ export class OnDemandRedis {
     this.closed = true
     this.pushes.close()
     this.lockStore?.close()
-    for (const store of this.limitStores.values()) store.close()
+    for (const store of [...this.limitStores.values(), ...this.messageStores.values()]) store.close()
     await this.connection.close()
   }
 

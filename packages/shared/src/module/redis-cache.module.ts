@@ -11,12 +11,18 @@ import { ModulesContainer } from '@nestjs/core'
 import { RedisCacheService } from '../cache/cache.js'
 import { CachePresets } from '../cache/nest/cache-pattern.js'
 import { CacheService } from '../cache/nest/cache.service.js'
-import { DEFAULT_CONNECTION, getVextrusToken } from '../nest/tokens.js'
+import { DEFAULT_CONNECTION, getVextrusToken, type ServiceClass } from '../nest/tokens.js'
 import { Tenancy } from '../cache/tenancy.js'
+import { JwtBlacklistService } from '../jwt/jwt-blacklist.js'
+import { JwtGuardSettings } from '../jwt/nest/guard-options.js'
+import { RefreshTokenFamilies } from '../jwt/refresh-families.js'
 import { ConfigurationError } from '../kernel/errors.js'
+import { MessageHandlers } from '../pubsub/nest/message-handlers.js'
+import { RedisPubSubService } from '../pubsub/pubsub.js'
 import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
 import { RateLimiterService } from '../rate-limit/rate-limiter.js'
 import { RedisConnection } from '../redis/connection.js'
+import { SessionService } from '../session/session.js'
 import { CacheRuntime, type RuntimeSurroundings } from './cache-runtime.js'
 import { LOCK_SERVICES } from './lock-runtime.js'
 import type { RedisCacheModuleOptions } from './module-options.js'
@@ -51,8 +57,9 @@ export interface RedisCacheModuleAsyncOptions extends RedisCacheModuleExtras {
 /**
  * The toolkit in a Nest application.
  *
- * Provides `RedisCacheService`, `CacheService`, `RedisLockService`, `RedisSemaphore`, `RedisReadWriteLock`, `RateLimiterService` and
- * `RedisConnection` (null with `driver: 'memory'`) under their classes, and those of a named connection under `getVextrusToken(Class, name)`.
+ * Provides `RedisCacheService`, `CacheService`, `RedisLockService`, `RedisSemaphore`, `RedisReadWriteLock`, `RateLimiterService`,
+ * `SessionService`, `JwtBlacklistService`, `RefreshTokenFamilies`, `RedisPubSubService` and `RedisConnection` (null with `driver: 'memory'`) under
+ * their classes, and those of a named connection under `getVextrusToken(Class, name)`.
  *
  * @example
  * ```ts
@@ -129,6 +136,11 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
   const runtime = getVextrusToken(CacheRuntime, name)
   const cache = getVextrusToken(RedisCacheService, name)
   const presets = getVextrusToken(CachePresets, name)
+  const of = (service: ServiceClass, get: (made: CacheRuntime) => unknown): FactoryProvider => ({
+    provide: getVextrusToken(service, name),
+    useFactory: get,
+    inject: [runtime],
+  })
   return [
     {
       provide: runtime,
@@ -136,33 +148,27 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
         new CacheRuntime(name, options, modules, surroundings),
       inject: [OPTIONS, ModulesContainer],
     },
-    {
-      provide: getVextrusToken(RedisConnection, name),
-      useFactory: ({ connection }: CacheRuntime) => connection,
-      inject: [runtime],
-    },
-    { provide: cache, useFactory: (made: CacheRuntime) => made.cache, inject: [runtime] },
-    { provide: getVextrusToken(Tenancy, name), useFactory: (made: CacheRuntime) => made.tenancy, inject: [runtime] },
-    { provide: presets, useFactory: (made: CacheRuntime) => made.presets, inject: [runtime] },
+    of(RedisConnection, ({ connection }) => connection),
+    of(RedisCacheService, (made) => made.cache),
+    of(Tenancy, ({ tenancy }) => tenancy),
+    of(CachePresets, (made) => made.presets),
     {
       provide: getVextrusToken(CacheService, name),
       useFactory: (service: RedisCacheService, ttls: CachePresets) => new CacheService(service, ttls),
       inject: [cache, presets],
     },
-    ...LOCK_SERVICES.map((service) => ({
-      provide: getVextrusToken<object>(service, name),
-      useFactory: ({ locks }: CacheRuntime) => locks.service<object>(service),
-      inject: [runtime],
-    })),
+    ...LOCK_SERVICES.map((service) => of(service, ({ locks }) => locks.service<object>(service))),
+    of(RateLimiterService, ({ limits }) => limits.service),
+    of(RateLimitGuardSettings, ({ guardSettings }) => guardSettings),
+    of(SessionService, ({ sessions }) => sessions.service),
+    of(JwtBlacklistService, ({ tokens }) => tokens.blacklist),
+    of(RefreshTokenFamilies, ({ tokens }) => tokens.families),
+    of(JwtGuardSettings, ({ jwtGuardSettings }) => jwtGuardSettings),
+    of(RedisPubSubService, ({ messages }) => messages.service),
     {
-      provide: getVextrusToken(RateLimiterService, name),
-      useFactory: ({ limits }: CacheRuntime) => limits.service,
-      inject: [runtime],
-    },
-    {
-      provide: getVextrusToken(RateLimitGuardSettings, name),
-      useFactory: ({ guardSettings }: CacheRuntime) => guardSettings,
-      inject: [runtime],
+      provide: getVextrusToken(MessageHandlers, name),
+      useFactory: (made: CacheRuntime, messages: RedisPubSubService) => made.handlersOf(messages),
+      inject: [runtime, getVextrusToken(RedisPubSubService, name)],
     },
   ]
 }

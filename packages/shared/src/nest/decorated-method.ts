@@ -91,8 +91,11 @@ type Method = (this: object | undefined, ...args: unknown[]) => unknown
 
 const needs = new WeakMap<object, Set<InjectionToken>>()
 
-/** Generators and static methods would be wrapped into something else than they were; TC39 decorators come with other arguments. */
-function assertDecoratable(
+/**
+ * Refuses what no decorator of the toolkit can stand on: generators and static methods would be something else than they were; TC39 decorators come
+ * with other arguments. @throws ConfigurationError
+ */
+export function assertDecoratable(
   decorator: string,
   prototype: unknown,
   name: unknown,
@@ -111,7 +114,8 @@ function assertDecoratable(
   }
 }
 
-function placeOf(decorator: string, owner: object, name: string | symbol): string {
+/** For messages: decorator, class and method, such as `@Cacheable Products.find`. */
+export function placeOf(decorator: string, owner: object, name: string | symbol): string {
   const type = typeof owner === 'function' ? owner : owner.constructor
   return `${decorator} ${type.name}.${String(name)}`
 }

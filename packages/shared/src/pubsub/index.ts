@@ -28,3 +28,5 @@ export type {
   PubSubListener,
   PubSubStore,
 } from './pubsub-store.js'
+export { OnMessage } from './nest/on-message.decorator.js'
+export type { MessageMethodDecorator, OnMessageOptions } from './nest/on-message.decorator.js'
