@@ -27,8 +27,8 @@ export const Cached = ({ summary, service, for: audience, ttl }: CachedOptions):
     CacheResponse({
       ttl,
       vary: VARY[audience],
-      // The answer is the same for all of the tenant: the service is not told who asks.
-      anyUser: audience !== 'user',
+      // Where the user is not told apart, the service is not told who it is: a token on the request changes nothing.
+      anyUser: true,
       tags: ({ user }: GatewayRequest) => (user === undefined ? [] : [answersTag(user.tenantId, service)]),
     }),
     ApiOperation({ summary }),
