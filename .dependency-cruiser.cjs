@@ -119,7 +119,7 @@ module.exports = {
         path: SRC,
         pathNot: [
           ...[`${SRC}(integrations|redis/adapters)/`, `${SRC}kernel/codec/msgpack.ts$`],
-          ...[`${SRC}rate-limit/nest/transport-error.ts$`, SPEC],
+          ...[`${SRC}nest/transport-error.ts$`, SPEC],
         ],
       },
       to: {

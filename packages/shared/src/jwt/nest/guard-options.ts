@@ -7,7 +7,7 @@ export interface JwtGuardOptions {
   /**
    * The claims of the token whose signature was verified for this request; null or undefined: there is none. What it throws is the answer to the
    * request. Claims that are not those of a verified token must not be answered: the guard believes them.
-   * @default the `user` that a guard before has left on the request, or on the client of a web socket, if it has a `jti` or a `sub`
+   * @default the `user` that a guard before has left on the request, or on the client of a web socket, which must have a `jti` or a `sub`
    */
   readonly claimsOf?: ((context: ExecutionContext) => Claims | PromiseLike<Claims>) | undefined
   /**
