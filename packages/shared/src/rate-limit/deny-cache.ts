@@ -31,7 +31,8 @@ export class DenyCache {
 
   /** How long the counter refuses the cost yet, and what else is known of it; undefined: nothing is. */
   find({ id, spec, cost }: Ask, now: number): Refusal | undefined {
-    const refusal = this.refusals.get(id)
+    // Mostly nobody is refused; a look would cost what the text of the id costs to be made one.
+    const refusal = this.refusals.size === 0 ? undefined : this.refusals.get(id)
     if (refusal === undefined || refusal.cost !== cost || !isSame(refusal.spec, spec)) return undefined
     if (now < refusal.until) return refusal
     this.refusals.delete(id)

@@ -207,30 +207,45 @@ export class RateLimiterService {
       : { allowed: false, rules, source: 'deny-cache', retryAfterMs: longest(rules) }
   }
 
-  /** Units of all tenants first: they are at hand, mostly, and are given back when the tenant's own rules refuse. */
   private async ask(asks: readonly RuleAsk[]): Promise<RateLimitResult> {
     const mark = this.denials?.mark() ?? 0
     const sentAt = this.clock.mono()
-    const shared = asks.filter(isLeased)
-    const own = shared.length === 0 ? asks : asks.filter((ask) => !isLeased(ask))
-    const leased = await this.takeLeased(shared)
-    const passes = leased.every(({ granted }) => granted > 0)
-    let taken: readonly CounterReply[] = []
-    try {
-      if (own.length > 0) taken = await (passes ? this.store().take(own) : this.store().peek(own))
-    } catch (error) {
-      this.returnLeased(shared, leased)
-      throw error
-    }
-    const replies = shared.length === 0 ? taken : merged(asks, leased, taken)
+    const replies = await (asks.some(isLeased) ? this.takeShared(asks) : this.takeOwn(asks, true))
     const result = resultOf(asks, replies, 'redis')
     if (!result.allowed) {
-      this.returnLeased(shared, leased)
       asks.forEach((ask, i) => {
         if (replies[i]!.granted === 0) this.denials?.remember(ask, replies[i]!, mark, sentAt)
       })
     }
     return result
+  }
+
+  /** Units of all tenants first: they are at hand, mostly, and are given back when the tenant's own rules refuse. */
+  private async takeShared(asks: readonly RuleAsk[]): Promise<readonly CounterReply[]> {
+    const shared = asks.filter(isLeased)
+    const leased = await this.takeLeased(shared)
+    try {
+      const own = asks.filter((ask) => !isLeased(ask))
+      const replies = merged(
+        asks,
+        leased,
+        await this.takeOwn(
+          own,
+          leased.every(({ granted }) => granted > 0),
+        ),
+      )
+      if (replies.some(({ granted }) => granted === 0)) this.returnLeased(shared, leased)
+      return replies
+    } catch (error) {
+      this.returnLeased(shared, leased)
+      throw error
+    }
+  }
+
+  /** @param spend false: only looks, for another rule has refused */
+  private async takeOwn(asks: readonly RuleAsk[], spend: boolean): Promise<readonly CounterReply[]> {
+    if (asks.length === 0) return []
+    return spend ? this.store().take(asks) : this.store().peek(asks)
   }
 
   private async takeLeased(asks: readonly (RuleAsk & LeasedAsk)[]): Promise<CounterReply[]> {
@@ -363,7 +378,9 @@ function resultOf(
 }
 
 function longest(rules: readonly RateLimitRuleResult[]): number {
-  return Math.max(0, ...rules.map(({ retryAfterMs }) => retryAfterMs))
+  let ms = 0
+  for (const { retryAfterMs } of rules) ms = Math.max(ms, retryAfterMs)
+  return ms
 }
 
 function told(result: RateLimitResult): RateLimitResult {
