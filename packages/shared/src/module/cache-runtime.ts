@@ -16,6 +16,7 @@ import { MessageHandlers } from '../pubsub/nest/message-handlers.js'
 import type { RedisPubSubService } from '../pubsub/pubsub.js'
 import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
 import { RedisConnection } from '../redis/connection.js'
+import { SessionGuardSettings } from '../session/nest/session-guard-settings.js'
 import { Home, type Lodging, type LodgingPlace } from './capability-home.js'
 import { Injections } from './injections.js'
 import { JwtRuntime } from './jwt-runtime.js'
@@ -63,6 +64,8 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
   readonly messages: MessageRuntime
   /** For the guard of the rate limits. */
   readonly guardSettings: RateLimitGuardSettings
+  /** For the guard of the sessions. */
+  readonly sessionGuardSettings: SessionGuardSettings
   /** For the guard of the tokens. */
   readonly jwtGuardSettings: JwtGuardSettings
   /** Where all is that lives on this connection. */
@@ -106,11 +109,12 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     this.locks = new LockRuntime(this.placeOf('lock'), this.options.lock, { ...surroundings, checkKey })
     this.limits = new LimitRuntime(this.placeOf('rateLimit'), this.options.rateLimit, { ...surroundings, warn })
     this.guardSettings = new RateLimitGuardSettings(this.options.rateLimit, () => tenancy.current())
-    this.sessions = new SessionRuntime(this.placeOf('session'), this.options.session, {
+    this.sessions = new SessionRuntime(this.placeOf('session'), this.options.session.engine, {
       ...surroundings,
       ended: (userId, tenants) => clearUserCaches(this.made, tenancy, userId, tenants),
     })
     this.tokens = new JwtRuntime(this.placeOf('jwt'), this.options.jwt, { ...surroundings, stalenessMs })
+    this.sessionGuardSettings = this.options.session.guard
     this.jwtGuardSettings = new JwtGuardSettings(this.options.jwt)
     this.messages = new MessageRuntime(this.placeOf('pubsub'), this.options.pubsub, { ...surroundings, warn })
   }
@@ -231,7 +235,7 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
 
   /** What of this connection's injects something for no reason of its own. */
   private get own(): Set<ReturnType<typeof getVextrusToken>> {
-    const settings = [RateLimitGuardSettings, JwtGuardSettings] as const
+    const settings = [RateLimitGuardSettings, SessionGuardSettings, JwtGuardSettings] as const
     const made = [CacheRuntime, CachePresets, Tenancy, ...settings, MessageHandlers, RedisConnection] as const
     return this.tokensOf(...made, RedisCacheService, CacheService)
   }

@@ -156,6 +156,7 @@ describe('the options of the module', () => {
     ['session', { session: 'on' }],
     ['session.ttl', { session: { ttl: '30m' } }],
     ['session.idle', { session: { idle: '13h' } }],
+    ['session.from', { session: { from: { header: '' } } }],
     ['session.maxPerUser', { session: { maxPerUser: 0 } }],
     ['jwt', { jwt: null }],
     ['jwt.secret', { jwt: { secret: 'x' } }],

@@ -13,7 +13,7 @@ import { type PubSubOptions, resolvePubSubOptions } from '../pubsub/options.js'
 import { checkRateLimitOptions, type RateLimitOptions } from '../rate-limit/nest/rate-limit-options.js'
 import { Keyspace } from '../redis/keyspace.js'
 import { type RedisConnectionOptions, resolveOptions } from '../redis/options.js'
-import { resolveSessionOptions, type SessionOptions } from '../session/options.js'
+import { readSessionOptions, type SessionModuleOptions } from '../session/nest/session-options.js'
 
 /**
  * What `RedisCacheModule.forRoot` takes. Every field also accepts undefined, as environment variables give it. What is unknown, can't be used
@@ -39,8 +39,8 @@ export interface RedisCacheModuleOptions extends RedisConnectionOptions, Omit<Ca
   readonly lock?: LockOptions | undefined
   /** Rate limits, and their guard. */
   readonly rateLimit?: RateLimitOptions | undefined
-  /** Sessions. */
-  readonly session?: SessionOptions | undefined
+  /** Sessions, and their guard. */
+  readonly session?: SessionModuleOptions | undefined
   /** Revoked JWTs and families of refresh tokens, and the guard. */
   readonly jwt?: JwtOptions | undefined
   /** Messages between processes. */
@@ -83,7 +83,7 @@ export interface ResolvedModuleOptions {
   readonly presets: CachePresets
   readonly lock: LockOptions | undefined
   readonly rateLimit: RateLimitOptions
-  readonly session: SessionOptions
+  readonly session: ReturnType<typeof readSessionOptions>
   readonly jwt: JwtOptions
   readonly pubsub: PubSubOptions
   readonly use: UseOptions
@@ -128,7 +128,6 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
   checkUse(use)
   resolveLockOptions(lock)
   checkRateLimitOptions(rateLimit)
-  resolveSessionOptions(session)
   checkJwtOptions(jwt)
   resolvePubSubOptions(pubsub)
 
@@ -150,7 +149,7 @@ export function resolveModuleOptions(options: RedisCacheModuleOptions): Resolved
     presets: new CachePresets(presets, maxTtlMs),
     lock,
     rateLimit,
-    session,
+    session: readSessionOptions(session),
     jwt,
     pubsub,
     use,

@@ -22,6 +22,7 @@ import { RedisPubSubService } from '../pubsub/pubsub.js'
 import { RateLimitGuardSettings } from '../rate-limit/nest/guard-options.js'
 import { RateLimiterService } from '../rate-limit/rate-limiter.js'
 import { RedisConnection } from '../redis/connection.js'
+import { SessionGuardSettings } from '../session/nest/session-guard-settings.js'
 import { SessionService } from '../session/session.js'
 import { CacheRuntime, type RuntimeSurroundings } from './cache-runtime.js'
 import { LOCK_SERVICES } from './lock-runtime.js'
@@ -161,6 +162,7 @@ function connectionProviders(name: string, surroundings: RuntimeSurroundings): F
     of(RateLimiterService, ({ limits }) => limits.service),
     of(RateLimitGuardSettings, ({ guardSettings }) => guardSettings),
     of(SessionService, ({ sessions }) => sessions.service),
+    of(SessionGuardSettings, ({ sessionGuardSettings }) => sessionGuardSettings),
     of(JwtBlacklistService, ({ tokens }) => tokens.blacklist),
     of(RefreshTokenFamilies, ({ tokens }) => tokens.families),
     of(JwtGuardSettings, ({ jwtGuardSettings }) => jwtGuardSettings),

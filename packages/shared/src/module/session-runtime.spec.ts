@@ -6,7 +6,7 @@ import { runAsTenant, runGlobal } from '../cache/tenancy.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
 import { getVextrusToken, InjectVextrus } from '../nest/tokens.js'
-import { SessionService, SessionUnavailableError } from '../session/index.js'
+import { SessionGuardSettings, SessionService, SessionUnavailableError } from '../session/index.js'
 import { FakeClock } from '../testing/fake-clock.js'
 import { RedisCacheTestingModule } from '../testing/redis-cache-testing.module.js'
 import type { RedisCacheModuleOptions } from './module-options.js'
@@ -46,7 +46,8 @@ describe('the sessions of a module', () => {
 
   it('live by the clock and the options that they are given', async () => {
     const clock = new FakeClock()
-    const app = await boot(RedisCacheTestingModule.forRoot({ clock, session: { idle: '1m' } }))
+    const app = await boot(RedisCacheTestingModule.forRoot({ clock, session: { idle: '1m', from: 'bearer' } }))
+    expect(app.get(SessionGuardSettings).idOf({ authorization: 'Bearer abc' })).toBe('abc')
     const sessions = app.get(SessionService)
     const { id } = await sessions.create('u1', {})
     await clock.advance(59_000)

@@ -3,7 +3,7 @@ import { type Ttl, ttlToMs } from '../kernel/duration.js'
 import { type Duration, durationToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 
-/** What `forRoot({ session })` takes. */
+/** What of `forRoot({ session })` the sessions take; the guard's stand in `nest/session-guard-settings.ts`. */
 export interface SessionOptions {
   /** A session ends when nobody has used it for so long. A number is seconds. @default '30m' */
   readonly idle?: Ttl | undefined
@@ -29,10 +29,11 @@ export interface ResolvedSessionOptions {
   readonly encryption: EncryptionOptions | undefined
 }
 
-const OPTIONS = [
+/** The names of {@link SessionOptions}. */
+export const SESSION_OPTIONS = [
   ...(['idle', 'absolute', 'rotationGrace', 'maxPerUser', 'maxBytes', 'encryption'] as const),
 ] satisfies (keyof SessionOptions)[]
-const KNOWN: ReadonlySet<string> = new Set(OPTIONS)
+const KNOWN: ReadonlySet<string> = new Set(SESSION_OPTIONS)
 
 /** @throws ConfigurationError, InvalidDurationError naming the option */
 export function resolveSessionOptions(options: SessionOptions = {}): ResolvedSessionOptions {
