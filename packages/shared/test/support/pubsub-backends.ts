@@ -7,6 +7,7 @@ import { RedisConnection } from '../../src/redis/connection.js'
 import { Keyspace } from '../../src/redis/keyspace.js'
 import type { RedisConnectionOptions } from '../../src/redis/options.js'
 import type { RedisCluster } from './redis-cluster.js'
+import { waitFor } from './wait-for.js'
 import { clusterBackend, memoryBackend, redisBackend, restrictedBackend, type StoreBackend } from './store-backends.js'
 
 /** A server, and stores of messages on it, each as a process of its own has it. A contract is written against this and run on each. */
@@ -24,6 +25,8 @@ export interface PubSubBackend {
   store(keyPrefix: string, keepMs?: number): Promise<PubSubStore>
   /** Lets time pass on the clocks of the server and of the services. */
   elapse(ms: number): Promise<void>
+  /** Lets time pass until the condition holds. */
+  until(what: string, condition: () => boolean): Promise<void>
   close(): Promise<void>
 }
 
@@ -38,6 +41,11 @@ export async function memoryMessages(): Promise<PubSubBackend> {
     allow: null,
     store: async (keyPrefix, keepMs) => new MemoryPubSubStore(hub, keyPrefix, keepMs),
     elapse: (ms) => server.elapse(ms),
+    until: (what, condition) =>
+      waitFor(what, async () => {
+        await server.elapse(10)
+        return condition()
+      }),
     close: () => server.close(),
   }
 }
@@ -55,15 +63,20 @@ export async function restrictedMessages(): Promise<PubSubBackend> {
   return onRedis(server, { host, port, username: 'vextrus', password: 'secret' })
 }
 
-/** A Cluster of three masters, under the user of SECURITY.md; classic channels on it, and sharded ones. */
-export async function clusterMessages(): Promise<{ classic: PubSubBackend; sharded: PubSubBackend }> {
-  const server = await clusterBackend()
-  const nodes = server.cluster.servers.slice(0, 3).map(({ host, port }) => ({ host, port }))
-  const options: RedisConnectionOptions = { cluster: { nodes }, username: 'vextrus', password: 'secret' }
-  const classic = onRedis(server, options, { cluster: server.cluster })
-  // Both are clients of one Cluster: it ends with the one that is closed last.
-  const sharded = onRedis(server, options, { cluster: server.cluster, sharded: true, closes: false })
-  return { classic, sharded }
+/**
+ * A Cluster of three masters, under the user of SECURITY.md, with classic channels or sharded ones; the backends that are asked for share it.
+ * @param uses how many: with the last one that is closed the Cluster ends
+ */
+export function clusterMessages(uses: number): (sharded: boolean) => Promise<PubSubBackend> {
+  let cluster: ReturnType<typeof clusterBackend> | undefined
+  let left = uses
+  return async (sharded) => {
+    cluster ??= clusterBackend()
+    const server = await cluster
+    const nodes = server.cluster.servers.slice(0, 3).map(({ host, port }) => ({ host, port }))
+    const options: RedisConnectionOptions = { cluster: { nodes }, username: 'vextrus', password: 'secret' }
+    return onRedis(server, options, { cluster: server.cluster, sharded, isLast: () => --left === 0 })
+  }
 }
 
 /** A store on a connection of its own, and the way to close both. */
@@ -94,8 +107,8 @@ function onRedis(
   {
     cluster = null,
     sharded = false,
-    closes = true,
-  }: { readonly cluster?: RedisCluster | null; readonly sharded?: boolean; readonly closes?: boolean } = {},
+    isLast = () => true,
+  }: { readonly cluster?: RedisCluster | null; readonly sharded?: boolean; readonly isLast?: () => boolean } = {},
 ): PubSubBackend {
   const clients: Awaited<ReturnType<typeof redisMessageStore>>[] = []
   return {
@@ -117,10 +130,11 @@ function onRedis(
       return client.store
     },
     elapse: (ms) => server.elapse(ms),
+    until: (what, condition) => waitFor(what, condition),
     async close() {
       await Promise.all(clients.map((client) => client.close()))
       // Looks on the way for keys that would stay for ever.
-      if (closes) await server.close()
+      if (isLast()) await server.close()
       const warnings = clients.flatMap((client) => client.warnings)
       if (warnings.length > 0) throw new Error(`messages were not heard: ${warnings.join('; ')}`)
     },

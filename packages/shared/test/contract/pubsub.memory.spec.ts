@@ -1,0 +1,4 @@
+import { memoryMessages } from '../support/pubsub-backends.js'
+import { pubSubContract } from './pubsub.contract.js'
+
+pubSubContract('memory', memoryMessages)
