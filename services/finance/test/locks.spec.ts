@@ -1,3 +1,4 @@
+import { StaleWriterError } from '@vextrus/service-kit'
 import { runAsTenant } from '@vextrus/shared/cache'
 import { LockTimeoutError } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
@@ -8,7 +9,6 @@ import { InvoiceNumbers, invoiceNumber, takeNumbers } from '../src/invoices/invo
 import { setStatus } from '../src/invoices/set-status.js'
 import { RevenueRefresh } from '../src/reports/revenue-refresh.js'
 import { moveStock } from '../src/stock/stock-ledger.js'
-import { StaleWriterError } from '../src/writes/stale-writer.error.js'
 import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestService } from './support/service.js'
 
 /**

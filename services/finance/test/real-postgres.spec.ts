@@ -1,3 +1,4 @@
+import { StaleWriterError } from '@vextrus/service-kit'
 import { runAsTenant } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,7 +9,6 @@ import {
 } from '../../../packages/shared/test/support/real-postgres.js'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { InvoiceNumbers, invoiceNumber } from '../src/invoices/invoice-numbers.js'
-import { StaleWriterError } from '../src/writes/stale-writer.error.js'
 import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What only a real Postgres can show: transactions of two services that are open at the same time. Runs where its server is installed. */

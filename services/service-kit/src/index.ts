@@ -12,10 +12,12 @@ export { explained, type Mistakes } from './database/constraint-errors.js'
 export { type DatabaseConfig, dataSourceOptions } from './database/data-source-options.js'
 export type { DatabaseDefinition, SeedData } from './database/database-definition.js'
 export { type EmbeddedPostgres, startEmbeddedPostgres } from './database/embedded-postgres.js'
+export { type FencedWork, FencedWrites, updatedRow } from './database/fenced-writes.js'
 export { lockedRow, removedRow } from './database/locked-row.js'
 export { type PageFind, pageFrom } from './database/page-from.js'
 export { checksum, prepareDatabase } from './database/prepare-database.js'
 export { QueryLog } from './database/query-log.js'
+export { StaleWriterError } from './database/stale-writer.error.js'
 export { type Answer, Client } from './http/client.js'
 export {
   amount,

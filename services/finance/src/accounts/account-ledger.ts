@@ -1,10 +1,8 @@
 import { BadRequestException, ConflictException, Injectable } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
-import { explained } from '@vextrus/service-kit'
+import { explained, FencedWrites, StaleWriterError, updatedRow } from '@vextrus/service-kit'
 import { RedisLockService } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
-import { FencedWrites, updatedRow } from '../writes/fenced-writes.js'
-import { StaleWriterError } from '../writes/stale-writer.error.js'
 import { Account, Posting, Transfer } from './account.entities.js'
 
 /** Money that is to go from one account to another. */
@@ -28,7 +26,7 @@ export interface TransferResult extends TransferRequest {
  * all balances of a tenant. A balance is the sum of its account's postings, written in their transaction.
  *
  * A transfer holds the locks of both accounts, `lock:account:<tenant>:<code>`, taken in the order of their names; each row checks the fence of
- * its own lock (`writes/fenced-writes.ts`). Transfers between different accounts of a tenant don't wait for each other.
+ * its own lock (`FencedWrites` of the kit). Transfers between different accounts of a tenant don't wait for each other.
  */
 @Injectable()
 export class AccountLedger {

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
+import { FencedWrites, StaleWriterError } from '@vextrus/service-kit'
 import { RedisLockService } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
-import { FencedWrites } from '../writes/fenced-writes.js'
-import { StaleWriterError } from '../writes/stale-writer.error.js'
 
 /** Takes the next numbers of the tenant, for rows that the same transaction writes. */
 export type TakeNumbers = (count: number) => Promise<string[]>
@@ -12,7 +11,7 @@ export type TakeNumbers = (count: number) => Promise<string[]>
  * The numbers of a tenant's invoices: 1, 2, 3 … without a gap and without a double, whatever dies when.
  *
  * A number is taken and given to its invoice in one transaction: one that fails has used none. Who may take one is decided twice, by the lock
- * `lock:invoice-number:<tenant>` and by its fence, which the counter's row checks (`writes/fenced-writes.ts`).
+ * `lock:invoice-number:<tenant>` and by its fence, which the counter's row checks (`FencedWrites` of the kit).
  */
 @Injectable()
 export class InvoiceNumbers {

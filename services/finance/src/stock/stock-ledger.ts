@@ -1,10 +1,8 @@
 import { ConflictException, Injectable, NotFoundException } from '@nestjs/common'
 import { InjectDataSource } from '@nestjs/typeorm'
-import { explained } from '@vextrus/service-kit'
+import { explained, FencedWrites, StaleWriterError, updatedRow } from '@vextrus/service-kit'
 import { RedisLockService } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
-import { FencedWrites, updatedRow } from '../writes/fenced-writes.js'
-import { StaleWriterError } from '../writes/stale-writer.error.js'
 import { StockItem, StockMovement } from './stock.entities.js'
 
 /** What is to come or to go. */
@@ -29,7 +27,7 @@ export interface StockResult {
 
 /**
  * What lies in the warehouse. Nothing is sold that is not there: each movement happens under the lock `lock:stock:<tenant>:<sku>`, with its fence
- * checked by the row (`writes/fenced-writes.ts`); the row's `CHECK (quantity >= 0)` stands behind it.
+ * checked by the row (`FencedWrites` of the kit); the row's `CHECK (quantity >= 0)` stands behind it.
  */
 @Injectable()
 export class StockLedger {

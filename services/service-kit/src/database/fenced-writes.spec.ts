@@ -3,7 +3,7 @@ import { RedisLockService } from '@vextrus/shared/lock'
 import { RedisCacheTestingModule } from '@vextrus/shared/testing'
 import type { DataSource } from 'typeorm'
 import { describe, expect, it } from 'vitest'
-import { FencedWrites } from '../src/writes/fenced-writes.js'
+import { FencedWrites } from './fenced-writes.js'
 
 /** A database that runs what it is given. */
 const dataSource = { transaction: (work: (manager: unknown) => unknown) => work({}) } as unknown as DataSource
