@@ -124,6 +124,17 @@ export class RedisPubSubService {
   }
 
   /**
+   * The id of the last durable message of a channel: whoever subscribes with it as `from` hears all that come later, also when that is tomorrow.
+   * `'0-0'` when none is kept.
+   * @throws PubSubUnavailableError; InvalidKeyError
+   */
+  async lastId(channel: string): Promise<string> {
+    assertKey(channel, 'channel')
+    this.assertOpen()
+    return this.store().last(channel)
+  }
+
+  /**
    * The messages as an Observable: each subscriber has a subscription of its own, until it unsubscribes. It errors when it can't subscribe.
    * @throws nothing; errors go to the subscriber
    */
