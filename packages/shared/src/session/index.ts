@@ -1,7 +1,9 @@
 /** What `@vextrus/shared/session` exports. */
 export { SessionService } from './session.js'
 export type { CreateSessionOptions, Session, SessionInfo, SessionSurroundings } from './session.js'
+export type { ForeignSessionOptions, ForeignSessions } from './foreign-sessions.js'
 export type { SessionOptions } from './options.js'
+export type { SessionModuleOptions } from './nest/session-options.js'
 export { SessionGuard } from './nest/session.guard.js'
 export { type SessionGuardOptions, SessionGuardSettings } from './nest/session-guard-settings.js'
 export { type SessionProblem, SessionRefusedException } from './nest/session.exception.js'

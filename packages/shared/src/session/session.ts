@@ -7,6 +7,7 @@ import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { SessionConflictError, SessionNotFoundError } from './errors.js'
 import { sessionCreated, sessionDestroyed } from './events.js'
 import { type ResolvedSessionOptions, resolveSessionOptions, type SessionOptions } from './options.js'
+import { ForeignSessions } from './foreign-sessions.js'
 import { homeOf, newSessionId, refOf } from './session-id.js'
 import type { SessionData, SessionRef, SessionStore, StoredSession } from './session-store.js'
 import { Turns } from './turns.js'
@@ -66,6 +67,8 @@ export interface SessionSurroundings {
  * ```
  */
 export class SessionService<T = unknown> {
+  /** Sessions of other libraries: what adapters stand on. */
+  readonly foreign: ForeignSessions
   private readonly options: ResolvedSessionOptions
   private readonly codec: ValueCodec
   private readonly clock: Clock
@@ -86,6 +89,7 @@ export class SessionService<T = unknown> {
     this.random = random
     this.ended = ended
     this.turns = new Turns(clock)
+    this.foreign = new ForeignSessions(store, this.codec, this.options)
   }
 
   /**

@@ -151,8 +151,13 @@ describe.each(PLATFORMS)('SessionGuard on %s', (platform) => {
     const { body: id } = await ask('/open/log-in')
     expect((await ask('/cart', { authorization: `Bearer ${id}` })).status).toBe(200)
     expect((await ask('/cart', { authorization: `bearer  ${id}` })).status).toBe(200)
-    for (const headers of [{ cookie: `sid=${id}` }, { authorization: id }, { authorization: `Basic ${id}` }]) {
-      const { status, headers: told } = await ask('/cart', headers as Record<string, string>)
+    const others: Record<string, string>[] = [
+      { cookie: `sid=${id}` },
+      { authorization: id },
+      { authorization: `Basic ${id}` },
+    ]
+    for (const headers of others) {
+      const { status, headers: told } = await ask('/cart', headers)
       expect([status, told.get('www-authenticate')]).toEqual([401, 'Bearer'])
     }
   })

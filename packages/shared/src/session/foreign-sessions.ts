@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import type { ValueCodec } from '../kernel/codec/value-codec.js'
+import { SerializationError } from '../kernel/errors.js'
+import { assertKey } from '../kernel/key.js'
+import type { ResolvedSessionOptions } from './options.js'
+import { homeOf, newSessionId, refOf } from './session-id.js'
+import type { SessionRef, SessionStore } from './session-store.js'
+
+/** What {@link ForeignSessions.put} takes beside the data. */
+export interface ForeignSessionOptions {
+  /** Ends when it was not used for so long, ms. @default `session.idle` */
+  readonly idleMs?: number | undefined
+  /** Ends then in any case, ms from when it was first put. @default `session.absolute`, or `idleMs` where that is longer */
+  readonly absoluteMs?: number | undefined
+  /** Whose it is. It is among the sessions of that user only when its id came from {@link ForeignSessions.newId} for the same one. */
+  readonly userId?: string | undefined
+  readonly tenantId?: string | undefined
+}
+
+/** Sessions of other libraries, which make the ids and put whole sessions: for adapters. `SessionService.foreign`. */
+export class ForeignSessions {
+  constructor(
+    private readonly store: () => SessionStore,
+    private readonly codec: ValueCodec,
+    private readonly options: ResolvedSessionOptions,
+  ) {}
+
+  /** An id that stands where the user's sessions are, so that the session can be one of theirs. Without a user it stands anywhere. */
+  newId(userId?: string): string {
+    return newSessionId(homeOf(userId ?? newSessionId('')))
+  }
+
+  /** The data, and a new idle time for it; null: there is none, or it can't be read, for its key is gone. @throws SessionUnavailableError */
+  async get(id: string): Promise<unknown> {
+    const ref = placeOf(id)
+    const stored = await this.store().read(ref)
+    if (stored === null) return null
+    try {
+      return await this.codec.decode(codecKey(ref), stored.data.codec, stored.data.payload)
+    } catch (error) {
+      if (error instanceof SerializationError) return null
+      throw error
+    }
+  }
+
+  /**
+   * Creates or replaces. False: it was destroyed, and stays so.
+   * @throws SessionUnavailableError; InvalidKeyError, SerializationError, ValueTooLargeError
+   */
+  async put(id: string, data: unknown, options: ForeignSessionOptions = {}): Promise<boolean> {
+    const { idleMs = this.options.idleMs, absoluteMs = Math.max(idleMs, this.options.absoluteMs) } = options
+    const { userId = '', tenantId } = options
+    if (userId !== '') assertKey(userId, 'userId')
+    if (tenantId !== undefined) assertKey(tenantId, 'tenantId')
+    const ref = placeOf(id)
+    const { codec, payload } = await this.codec.encode(codecKey(ref), data)
+    return this.store().put({
+      ...ref,
+      userId: userId !== '' && homeOf(userId) === ref.home ? userId : '',
+      tenantId: tenantId ?? null,
+      meta: '',
+      data: { codec, payload },
+      ...{ idleMs, absoluteMs, maxPerUser: this.options.maxPerUser },
+    })
+  }
+
+  /** Its idle time begins anew. False: there is none. @throws SessionUnavailableError */
+  async touch(id: string): Promise<boolean> {
+    return (await this.store().read(placeOf(id))) !== null
+  }
+
+  /** Ends it, and nothing that is under way brings it back. False: there was none. @throws SessionUnavailableError it may not have ended */
+  async destroy(id: string): Promise<boolean> {
+    return this.store().destroy(placeOf(id), TOMBSTONE_MS)
+  }
+}
+
+/** The first save of a session may still be under way when it is destroyed: longer than a request takes. */
+const TOMBSTONE_MS = 600_000
+
+/** Where a session of any id is. An id of ours names its home; that of any other is made of its hash. */
+export function placeOf(id: string): SessionRef {
+  const hash = createHash('sha256').update(id, 'utf16le').digest('base64url')
+  return refOf(id) ?? { home: hash.slice(0, 3), hash }
+}
+
+/** Its own for each session: they have no user for certain. */
+function codecKey({ hash }: SessionRef): string {
+  return `foreign-session:${hash}`
+}
