@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
-import { ConfigurationError } from '../kernel/errors.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { type ConcurrencyPlace, Concurrency } from './concurrency.js'
 import { DenyCache } from './deny-cache.js'
@@ -323,12 +322,6 @@ function asksOf(rules: readonly CompiledRule[], ids: RateLimitIds, cost: number)
   const asks: RuleAsk[] = []
   for (const rule of rules) {
     const { home, id } = rule.counter(ids)
-    if (asks.some((ask) => ask.id === id)) {
-      throw new ConfigurationError(
-        'name',
-        `two rules of a call are named '${rule.name}' and count the same; give one another name`,
-      )
-    }
     const needed = rule.cost === 1 ? cost : units(rule.cost * cost, 'cost', 1)
     asks.push({ home, id, spec: rule.spec, cost: needed, most: needed, rule, lease: rule.lease })
   }

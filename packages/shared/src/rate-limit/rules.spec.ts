@@ -101,8 +101,19 @@ describe('a rule', () => {
   it('is one object, and a list holds 32 at most', () => {
     expect(() => compile([null as unknown as RateLimitRule])).toThrow('rules')
     expect(() => compile(MINUTE as unknown as RateLimitRule[])).toThrow('rules')
-    expect(() => compile(Array.from({ length: 33 }, () => ({ ...MINUTE })))).toThrow('rules')
-    expect(compile(Array.from({ length: 32 }, () => ({ ...MINUTE })))).toHaveLength(32)
+    const named = (length: number): RateLimitRule[] => Array.from({ length }, (_, i) => ({ ...MINUTE, name: `r${i}` }))
+    expect(() => compile(named(33))).toThrow('rules')
+    expect(compile(named(32))).toHaveLength(32)
+  })
+
+  it('has a name that no other of its list has, whomever they count', () => {
+    expect(() => compile([MINUTE, { ...MINUTE }])).toThrow("named 'user-60000'")
+    expect(() =>
+      compile([
+        { ...MINUTE, name: 'a' },
+        { ...MINUTE, name: 'a', by: 'tenant', window: 1_000 },
+      ]),
+    ).toThrow("named 'a'")
   })
 })
 

@@ -34,8 +34,19 @@ export function compile(given: readonly RateLimitRule[]): readonly CompiledRule[
   if (!Array.isArray(given)) throw new ConfigurationError('rules', 'must be a list of rules')
   if (given.length > MOST_RULES) throw new ConfigurationError('rules', `there are more than ${MOST_RULES}`)
   const compiled = given.map(compileRule)
+  refuseTwins(compiled)
   lists.set(given, compiled)
   return compiled
+}
+
+/** Two of one name would be one counter for whoever has neither a user nor a tenant, and nobody could tell their results apart. */
+function refuseTwins(compiled: readonly CompiledRule[]): void {
+  const names = new Set<string>()
+  for (const { name } of compiled) {
+    if (names.has(name))
+      throw new ConfigurationError('name', `two rules of a call are named '${name}'; name one of them otherwise`)
+    names.add(name)
+  }
 }
 
 /** Reads one rule. @throws ConfigurationError, InvalidDurationError, InvalidKeyError */

@@ -48,7 +48,7 @@ export function makePort(
   { clientOptions, sentinels, ...where }: IoredisSettings,
   environment: IoredisEnvironment,
 ): IoredisPort {
-  const backoff = new Backoff({ baseMs: 50, capMs: 2_000 }, environment.random ?? systemRandom)
+  const backoff = new Backoff({ baseMs: 50, capMs: 1_000 }, environment.random ?? systemRandom)
   const client = new ioredis.Redis({
     connectTimeout: sentinels === undefined ? CONNECT_TIMEOUT_MS : MASTER_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
