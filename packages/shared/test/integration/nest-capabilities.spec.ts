@@ -217,10 +217,14 @@ describe('sessions, revoked tokens and messages on a server that evicts', () => 
   afterAll(() => server.stop())
 
   it.each([
-    [SessionService, /^sessions live on .*allkeys-lru.*ends sessions.*use: \{ session: 'sessions' \}/],
-    [JwtBlacklistService, /^revoked tokens live on .*accepts tokens that were revoked.*use: \{ jwt: 'tokens' \}/],
-    [RedisPubSubService, /^durable messages live on .*forgets messages.*use: \{ pubsub: 'messages' \}/],
-  ])('are warned of at boot: %s', async (service, text) => {
+    ['sessions', SessionService, /^sessions live on .*allkeys-lru.*ends sessions.*use: \{ session: 'sessions' \}/],
+    [
+      'revoked tokens',
+      JwtBlacklistService,
+      /^revoked tokens live on .*accepts tokens that were revoked.*use: \{ jwt: 'tokens' \}/,
+    ],
+    ['messages', RedisPubSubService, /^durable messages live on .*forgets messages.*use: \{ pubsub: 'messages' \}/],
+  ])('are warned of at boot: %s', async (_, service, text) => {
     await boot(root(at), injecting(service))
     expect(logged).toEqual([expect.stringMatching(text)])
   })
