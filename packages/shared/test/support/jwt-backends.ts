@@ -104,11 +104,13 @@ export interface JwtProcessOptions {
   readonly stalenessMs?: number
   /** The user is refused tracking. */
   readonly tracksNot?: boolean
+  /** Others are. */
+  readonly mixed?: boolean
 }
 
 export async function jwtProcess(
   connect: RedisConnectionOptions,
-  { keyPrefix = 'vextrus:', jwt = {}, stalenessMs = 2_000, tracksNot = false }: JwtProcessOptions = {},
+  { keyPrefix = 'vextrus:', jwt = {}, stalenessMs = 2_000, tracksNot = false, mixed = false }: JwtProcessOptions = {},
 ): Promise<JwtProcess> {
   const keyspace = new Keyspace(keyPrefix)
   const connection = new RedisConnection(connect, { logger: SILENT })
@@ -117,7 +119,7 @@ export async function jwtProcess(
     connection,
     keyspace,
     (message) => {
-      if (!tracksNot) throw new Error(message)
+      if (!tracksNot && !mixed) throw new Error(message)
     },
     { stalenessMs },
   )
