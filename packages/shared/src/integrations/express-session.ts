@@ -41,11 +41,11 @@ export interface SessionOwner {
  * app.use(session({ store, secret, resave: false, saveUninitialized: false, cookie: { secure: true, maxAge: 1_800_000 } }))
  * ```
  */
-export class RedisSessionStore extends EventEmitter {
+export class RedisSessionStore<Data = Record<string, unknown>> extends EventEmitter {
   private readonly foreign: ForeignSessions
   private readonly idleMs: number | undefined
   private readonly absoluteMs: number | undefined
-  private readonly userOf: (session: never) => SessionOwner | undefined
+  private readonly userOf: (session: Data) => SessionOwner | undefined
   private readonly clock: Clock
   /** Of `express-session`, which sets it: makes a new session for a request. */
   generate?: (request: SessionHolder) => void
@@ -54,7 +54,7 @@ export class RedisSessionStore extends EventEmitter {
   /** @throws ConfigurationError, InvalidDurationError naming the option */
   constructor(
     { foreign }: { readonly foreign: ForeignSessions },
-    { idle, absolute, userOf = () => undefined, clock = systemClock }: RedisSessionStoreOptions<never> = {},
+    { idle, absolute, userOf = () => undefined, clock = systemClock }: RedisSessionStoreOptions<Data> = {},
   ) {
     super()
     if (typeof userOf !== 'function') throw new ConfigurationError('userOf', 'must be a function of a session')
@@ -74,7 +74,7 @@ export class RedisSessionStore extends EventEmitter {
   }
 
   /** The session; null: there is none. */
-  get(id: string, callback: Callback<[session?: StoredForeignSession | null]>): void {
+  get(id: string, callback: Callback<[session?: AnySession]>): void {
     settle(this.read(id), callback)
   }
 
@@ -111,16 +111,16 @@ export class RedisSessionStore extends EventEmitter {
   }
 
   /** Of `express-session`: what was read becomes the session of a request. */
-  createSession(request: SessionHolder, stored: StoredForeignSession): AnySession {
+  createSession(request: SessionHolder, stored: AnySession): AnySession {
     // Whoever calls it has got something from `get`, which waits for them.
     const { Session, Cookie } = this.classes!
-    const { expires, originalMaxAge } = stored.cookie ?? {}
+    const { expires, originalMaxAge } = (stored as StoredForeignSession).cookie ?? {}
     const cookie = Object.assign(new Cookie(stored.cookie), {
       ...(typeof expires === 'string' && { expires: new Date(expires) }),
       // Last: to set an expiry sets this as well.
       originalMaxAge,
     })
-    request.session = new Session(request, { ...stored, cookie })
+    request.session = new Session(request, { ...(stored as StoredForeignSession), cookie })
     return request.session
   }
 
@@ -137,7 +137,7 @@ export class RedisSessionStore extends EventEmitter {
       await this.foreign.destroy(id)
       return
     }
-    const owner = this.userOf(data as never)
+    const owner = this.userOf(data as Data)
     const absoluteMs = this.absoluteMs
     await this.foreign.put(id, data, { ...owner, idleMs: idleMs && Math.min(idleMs, absoluteMs ?? idleMs), absoluteMs })
   }
@@ -153,7 +153,7 @@ export class RedisSessionStore extends EventEmitter {
 }
 
 /** As it is stored: what JSON makes of a session. */
-export interface StoredForeignSession extends Record<string, unknown> {
+interface StoredForeignSession extends Record<string, unknown> {
   readonly cookie?: { readonly expires?: unknown; readonly originalMaxAge?: number | null } & Record<string, unknown>
 }
 
