@@ -86,6 +86,30 @@ it('a channel whose slot moves goes with it, and a durable subscription misses n
   expect(await shardedAt(from)).toBe(0)
 })
 
+it('without sharding nobody misses a message of a channel whose slot moves', async () => {
+  const [one, other] = [await process(false), await process(false)]
+  const channel = 'moving-classic'
+  const [durable, grouped, plain]: number[][] = [[], [], []]
+  await one.messages.subscribe<number>(channel, (message) => void durable!.push(message), { from: 'start' })
+  await one.messages.subscribe<number>(channel, (message) => void grouped!.push(message), { group: 'g' })
+  await one.messages.subscribe<number>(channel, (message) => void plain!.push(message))
+  const slot = slotOf(new Keyspace().stream(channel, ['log'])[0]!)
+  const from = await cluster.masterOf(slot)
+  const to = cluster.servers.find((server) => server !== from)!
+  let sent = 0
+  const publish = async (): Promise<void> => {
+    for (let i = 0; i < 5; i++) await other.messages.publish(channel, sent++, { durable: true })
+  }
+  await publish()
+  await cluster.migrateSlot(slot, from, to, publish)
+  await publish()
+  const all = Array.from({ length: sent }, (_, i) => i)
+  await waitFor('all are heard', () => [durable, grouped, plain].every((heard) => heard!.length === sent))
+  expect([durable, grouped]).toEqual([all, all])
+  // Those of two masters may overtake each other.
+  expect(plain!.sort((a, b) => a - b)).toEqual(all)
+})
+
 it('without sharding every node tells, also patterns', async () => {
   const [one, other] = [await process(false), await process(false)]
   const heard: [string, unknown][] = []

@@ -67,9 +67,13 @@ const ONE_SHOT = {
   keyPrefix: '',
 }
 
+const MOVED = 'MOVED the slot of the channel is served elsewhere'
+
 class IoredisDedicated implements DedicatedConnection {
   private closedByUs = false
   private ended = false
+  /** Calls of SSUBSCRIBE under way. */
+  private readonly subscribing = new Set<(refusal: RedisReplyError) => void>()
 
   constructor(
     private readonly client: IoredisClient,
@@ -79,18 +83,39 @@ class IoredisDedicated implements DedicatedConnection {
     client.on('end', () => {
       this.ended = true
     })
-    // The server has ended a subscription of a sharded channel, whose slot went elsewhere: what was subscribed here has to be looked at anew.
-    client.on('moved', () => client.disconnect())
+    // The server has ended a subscription of a sharded channel, whose slot went elsewhere, or refuses one: what was subscribed here has to be
+    // looked at anew. ioredis 5 settles the refused command never.
+    client.on('moved', () => {
+      for (const refuse of this.subscribing) refuse(new RedisReplyError(MOVED))
+      client.disconnect()
+    })
+    // ioredis 5 takes that for an answer to a question that nobody asked. From then on it can't be said which answer is whose.
+    client.on('error', (error) => {
+      if (!isReplyError(error)) client.disconnect()
+    })
   }
 
   async call(name: string, args: readonly RedisArg[]): Promise<RedisReply> {
     try {
       // Lower case: ioredis knows by the name that SUBSCRIBE answers differently.
-      return (await this.client.call(name.toLowerCase(), ...args)) as RedisReply
+      const command = name.toLowerCase()
+      const answer = this.client.call(command, ...args) as Promise<RedisReply>
+      return await (command === 'ssubscribe' ? this.unlessMoved(answer) : answer)
     } catch (cause) {
-      if (!(cause instanceof Error)) throw cause
+      if (!(cause instanceof Error) || cause instanceof RedisReplyError) throw cause
       if (isReplyError(cause)) throw new RedisReplyError(cause.message)
       throw new RedisUnavailableError(this.id, 'lost', { cause: this.failure() ?? cause })
+    }
+  }
+
+  private async unlessMoved(answer: Promise<RedisReply>): Promise<RedisReply> {
+    let refuse: (refusal: RedisReplyError) => void = () => undefined
+    const moved = new Promise<never>((_, reject) => (refuse = reject))
+    this.subscribing.add(refuse)
+    try {
+      return await Promise.race([answer, moved])
+    } finally {
+      this.subscribing.delete(refuse)
     }
   }
 
