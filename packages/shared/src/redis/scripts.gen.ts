@@ -967,24 +967,31 @@ return replies`,
   /** session/lua/create.lua */
   sessionCreate: {
     name: 'sessionCreate',
-    sha: 'ca962d25f33a2ce3f334d4ec0fd392e8c9e55515',
+    sha: '8c6a5bdc780e4c1d40e82584d91f4e8c526622d5',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1067,24 +1074,31 @@ return reply(key, hash)`,
   /** session/lua/destroy-all.lua */
   sessionDestroyAll: {
     name: 'sessionDestroyAll',
-    sha: 'b481e3a6a8641ec809a6f52f9e2e2e1edeecb046',
+    sha: '4d61cd3ac5acd8b111c934adee79a23bc3445ca1',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1146,24 +1160,31 @@ return ended`,
   /** session/lua/destroy.lua */
   sessionDestroy: {
     name: 'sessionDestroy',
-    sha: '38b65b9a874e6d9af0543238b1cf40fd92fe0997',
+    sha: 'fb2d66b631571542fa4a51769fa65bde277dc05c',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1217,24 +1238,31 @@ return key and 1 or 0`,
   /** session/lua/list.lua */
   sessionList: {
     name: 'sessionList',
-    sha: '24577e31ede299a10bc47c6b13c5ff09f8c09d88',
+    sha: '2189934cae1a8eb1900b49a5eb9ee84c8e539a21',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1290,24 +1318,31 @@ return out`,
   /** session/lua/read.lua */
   sessionRead: {
     name: 'sessionRead',
-    sha: 'e03d37771b1b1a95c9609a740017564c7ea1d6a4',
+    sha: '2d03a4359c0c2f33b3cfd92c2a159827693543aa',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1358,24 +1393,31 @@ return reply(key, hash)`,
   /** session/lua/rotate.lua */
   sessionRotate: {
     name: 'sessionRotate',
-    sha: 'f5f65db406762777f7a9c324de71e894fba452be',
+    sha: '9f01ee041f1eac77c9383e3cad9bf5b0da49c231',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
@@ -1434,24 +1476,31 @@ return reply(KEYS[2], ARGV[3])`,
   /** session/lua/write.lua */
   sessionWrite: {
     name: 'sessionWrite',
-    sha: 'fb04973dda810c1f0f1fab6ab9741b4ff891ada9',
+    sha: '92a929ebbe996579496c799b17c59e3af7e01b0e',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil

@@ -62,7 +62,7 @@ export class MemorySessionStore implements SessionStore {
 /** What is at a hash until a time: a session, the way to its other id, which leads there until `grace`, or a tombstone. */
 type Place = { until: number } & (
   | { kind: 'session'; session: StoredSession; readonly idleMs: number; readonly ends: number }
-  | { readonly kind: 'moved'; readonly to: string; readonly grace: number }
+  | { readonly kind: 'moved'; to: string; grace: number }
   | { readonly kind: 'tombstone' }
 )
 
@@ -160,11 +160,20 @@ class MemorySessions {
 
   find(hash: string): (Place & { kind: 'session' }) | undefined {
     let place = this.at(hash)
-    for (let step = 1; step < 8 && place?.kind === 'moved'; step++) {
+    let until = Infinity
+    const passed: (Place & { kind: 'moved' })[] = []
+    while (place?.kind === 'moved') {
       if (place.grace <= this.now) return undefined
+      passed.push(place)
       place = this.at(place.to)
     }
-    return place?.kind === 'session' ? place : undefined
+    if (place?.kind !== 'session') return undefined
+    // As the script does: each leads there directly from then on.
+    for (const before of passed.toReversed()) {
+      until = before.grace = Math.min(before.grace, until)
+      before.to = place.session.hash
+    }
+    return place
   }
 
   private keepNewest({ hash, userId }: StoredSession, most: number): void {

@@ -8,19 +8,27 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- The key of the session that `hash` leads to, and its hash; nil: there is none.
+-- The key of the session that `hash` leads to, and its hash; nil: there is none. Each id on the way leads there directly from then on, so that a
+-- way is not longer for many changes of an id: whoever has an old one could not log out.
 local function find(prefix, hash)
-  for _ = 1, 8 do
-    local next, grace, version = unpack(redis.call('HMGET', prefix .. 's:' .. hash, 'n', 'g', 'v'))
+  local passed, until_ = {}, nil
+  for _ = 1, 10000 do
+    local key = prefix .. 's:' .. hash
+    local next, grace, version = unpack(redis.call('HMGET', key, 'n', 'g', 'v'))
     if not next then
-      if version then
-        return prefix .. 's:' .. hash, hash
+      if not version then
+        return nil
       end
-      return nil
+      for i = #passed - 1, 1, -1 do
+        until_ = math.min(passed[i][2], until_ or passed[i + 1][2])
+        redis.call('HSET', passed[i][1], 'n', hash, 'g', text(until_))
+      end
+      return key, hash
     end
     if tonumber(grace) <= now then
       return nil
     end
+    passed[#passed + 1] = { key, tonumber(grace) }
     hash = next
   end
   return nil
