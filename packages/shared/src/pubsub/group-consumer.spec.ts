@@ -57,7 +57,7 @@ function consumer({ concurrency = 1, from = 'now' } = {}, on: Partial<GroupConsu
 const message = (id: string, deliveries = 1): ClaimedMessage => ({ id, body: 'b', deliveries })
 const some = (...ids: string[]): Claimed => ({ ...NOTHING, messages: ids.map((id) => message(id)) })
 
-it('its group begins before it is told that it has; a group that is gone later begins with all that its log has', async () => {
+it('a consumer’s group begins before it is told that it has; a group that is gone later begins with all that its log has', async () => {
   const mine = consumer()
   const begun = mine.start()
   expect(claims).toMatchObject([{ count: 0, from: 'now' }])
@@ -88,7 +88,7 @@ it('a message that is told has it claim what is new; in a while it looks for wha
   await mine.end()
 })
 
-it('it has as many at work as it may, and claims more when one is done', async () => {
+it('a consumer has as many at work as it may, and claims more when one is done', async () => {
   const mine = consumer({ concurrency: 2 })
   there = [{ ...some('1-0', '2-0'), more: true }, some('3-0')]
   await mine.start()
@@ -204,7 +204,7 @@ it('what may be gone is told', async () => {
   await mine.end()
 })
 
-it('its end waits for what is under way and for nothing else: no claim, no pause, no timer', async () => {
+it('a consumer’s end waits for what is under way and for nothing else: no claim, no pause, no timer', async () => {
   const mine = consumer()
   there = [some('1-0')]
   await mine.start()

@@ -40,8 +40,8 @@ function replay(after: string, { maxQueued = 1_000, slow = false } = {}): Replay
         return slow ? new Promise<void>((resolve) => handled.push(resolve)) : undefined
       },
       missed: (reason) => void seen.push(reason),
-      failed: expect.unreachable,
-      dropped: expect.unreachable,
+      failed: (error) => expect.unreachable(String(error)),
+      dropped: () => expect.unreachable('durable messages are never dropped'),
     },
   })
 }
@@ -54,7 +54,7 @@ const came = (subscription: ReplaySubscription, id: number, previous: number): v
   subscription.message('c', 'b', { id: `${id}-0`, previous: `${previous}-0` })
 const asked = (): string[] => reads.map(({ after }) => after)
 
-it('it reads to the end of the log, and hands on what comes after that without another read', async () => {
+it('a subscription reads to the end of the log, and hands on what comes after that without another read', async () => {
   const subscription = replay('start')
   await subscription.start()
   expect(reads).toMatchObject([{ after: FIRST_ID, count: 100 }])
