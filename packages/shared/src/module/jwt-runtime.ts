@@ -60,7 +60,7 @@ export class JwtRuntime extends Lodging<JwtStore> {
       throw unavailable()
     }
     return {
-      // The blacklist keeps what it is given here for good.
+      // Nothing to listen to, so no answer may be kept.
       get changes(): never {
         throw unavailable()
       },
