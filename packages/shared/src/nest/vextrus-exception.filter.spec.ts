@@ -18,6 +18,7 @@ import { InvalidKeyError } from '../kernel/errors.js'
 import { RedisUnavailableError } from '../redis/errors.js'
 import { CacheUnavailableError } from '../cache/errors.js'
 import { LockTimeoutError, LockUnavailableError } from '../lock/errors.js'
+import { JwtUnavailableError } from '../jwt/errors.js'
 import { RateLimitUnavailableError } from '../rate-limit/errors.js'
 import { VextrusExceptionFilter } from './vextrus-exception.filter.js'
 
@@ -27,6 +28,7 @@ const ERRORS: Record<string, Error> = {
   held: new LockTimeoutError('order:42', 5_000),
   lock: new LockUnavailableError('redis-7.internal:6379 is away', { key: 'order:42' }),
   limit: new RateLimitUnavailableError('redis-7.internal:6379 is away (secret)'),
+  jwt: new JwtUnavailableError('redis-7.internal:6379 is away (secret)'),
   key: new InvalidKeyError('key is empty (secret)'),
   found: new NotFoundException('no such product'),
 }
@@ -83,6 +85,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     ['held', 'LOCK_TIMEOUT', '1'],
     ['lock', 'LOCK_UNAVAILABLE', '5'],
     ['limit', 'RATE_LIMIT_UNAVAILABLE', '5'],
+    ['jwt', 'JWT_UNAVAILABLE', '5'],
   ])('answers 503 and Retry-After when %s is not available, and logs nothing', async (name, code, retryAfter) => {
     const answer = await failWith(name)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter])
@@ -104,10 +107,13 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     expect(logged).toEqual([[expect.stringMatching(/INVALID_KEY.*empty/), expect.stringContaining('at ')]])
   })
 
-  it.each(['cache', 'redis', 'held', 'lock', 'limit', 'key'])('tells nobody what the error %s says', async (name) => {
-    const text = await (await failWith(name)).text()
-    expect(text).not.toMatch(/secret|internal:|order|empty/)
-  })
+  it.each(['cache', 'redis', 'held', 'lock', 'limit', 'jwt', 'key'])(
+    'tells nobody what the error %s says',
+    async (name) => {
+      const text = await (await failWith(name)).text()
+      expect(text).not.toMatch(/secret|internal:|order|empty/)
+    },
+  )
 
   it('leaves the exceptions of Nest alone', async () => {
     const answer = await failWith('found')
