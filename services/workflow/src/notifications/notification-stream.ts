@@ -1,0 +1,99 @@
+import type { ServerResponse } from 'node:http'
+import { type StreamPlace, placeText } from './stream-place.js'
+
+/** Why a stream came to its end. */
+export type StreamEnd = 'client' | 'slow' | 'closing' | 'failed'
+
+/** How long a browser waits before it comes back, ms. */
+const RETRY_MS = 2_000
+
+/**
+ * One client's stream of server-sent events (WHATWG HTML, 9.2). Each event carries the place that the client has reached with it, and so does the
+ * head, which is no event: whoever loses the connection before the first message comes back with that.
+ *
+ * What a client does not read waits in the memory of this process, up to a bound. Beyond it the client is dropped, and nobody waits for it; it comes
+ * back with its last id and hears the rest from the log.
+ */
+export class NotificationStream {
+  private place: StreamPlace
+  private begun = false
+  private ending: StreamEnd | undefined
+
+  /** @param response of a client that is still there @param onEnd called once, whoever ended it */
+  constructor(
+    private readonly response: ServerResponse,
+    from: StreamPlace,
+    private readonly maxWaitingBytes: number,
+    private readonly onEnd: (why: StreamEnd) => void,
+  ) {
+    this.place = from
+    response.once('close', () => this.ended('client'))
+  }
+
+  get isOver(): boolean {
+    return this.ending !== undefined
+  }
+
+  /** Writes the head, unless it is there already: from now on messages may come. */
+  begin(): void {
+    if (this.begun || this.isOver) return
+    this.begun = true
+    this.response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      // Nginx keeps answers in a buffer unless it is told otherwise.
+      'x-accel-buffering': 'no',
+    })
+    this.write(`retry: ${RETRY_MS}\nid: ${placeText(this.place)}\n\n`)
+  }
+
+  /** @param log the one that the message stands in @param id where */
+  send(log: keyof StreamPlace, id: string, type: string, message: unknown): void {
+    this.begin()
+    this.place = { ...this.place, [log]: id }
+    this.event(type, message)
+  }
+
+  /** Messages of a log are not kept any more: whoever shows its content should read it anew. */
+  tellGap(log: keyof StreamPlace): void {
+    this.begin()
+    this.event('gap', { log })
+  }
+
+  /** A comment, by which both ends and all between them see that the connection lives. */
+  beat(): void {
+    if (this.begun) this.write(':\n\n')
+  }
+
+  /** The client comes back by itself, to another process. */
+  close(): void {
+    if (this.isOver) return
+    this.ended('closing')
+    if (this.begun) this.response.end()
+  }
+
+  /** Cut off: it hears no more of this stream than it has. */
+  fail(): void {
+    this.ended('failed')
+    if (this.begun) this.response.destroy()
+  }
+
+  private event(type: string, data: unknown): void {
+    // JSON has no line breaks of its own.
+    this.write(`id: ${placeText(this.place)}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
+  }
+
+  private write(text: string): void {
+    if (this.isOver) return
+    this.response.write(text)
+    if (this.response.writableLength <= this.maxWaitingBytes) return
+    this.ended('slow')
+    this.response.destroy()
+  }
+
+  private ended(why: StreamEnd): void {
+    if (this.isOver) return
+    this.ending = why
+    this.onEnd(why)
+  }
+}

@@ -1,0 +1,1 @@
+export { default } from '../service-kit/vitest.config.js'
