@@ -28,20 +28,18 @@ await main(async () => {
     throw error
   })
   const statuses = await Promise.all(SERVICES.map(async (name) => (await fetch(`${urls[name]}/health`)).status))
-  // As the lines say that are printed for a person.
-  const [, token] = /^TOKEN=(\S+)$/m.exec(output) ?? []
-  const answer = await fetch(`${urls['api-gateway']}/master-data/products/1`, {
-    headers: { authorization: `Bearer ${token}` },
-  })
-  const product = await answer.json()
+  const gateway = urls['api-gateway']
+  const { logIn, answer, product, logOut, after } = await asPrinted(output, gateway)
   const start = performance.now()
   child.kill('SIGTERM')
   const how = await ended
   const ms = performance.now() - start
 
   if (statuses.some((status) => status !== 200)) throw new Stop(`GET /health answered ${statuses.join(', ')}`)
+  if (logIn.status !== 200 || logOut.status !== 204 || after.status !== 401)
+    throw new Stop(`log-in, log-out and the token after it: ${[logIn, logOut, after].map(({ status }) => status)}`)
   if (answer.status !== 200 || product.id !== 1 || product.tenantId !== 'aurora-hardware')
-    throw new Stop(`the gateway answered ${answer.status} ${JSON.stringify(product)} to the token that was printed`)
+    throw new Stop(`the gateway answered ${answer.status} ${JSON.stringify(product)} to the token of a log-in`)
   if (!/^gateway .* HIT /m.test(output) || !/: 429, ratelimit-policy: .*retry-after: \d/.test(output))
     throw new Stop(`npm start has shown no hit of the gateway, or no refusal:\n${output}`)
   if (how !== 0 || ms > LONGEST_END_MS) throw new Stop(`npm start left with ${how}, ${Math.round(ms)} ms after SIGTERM`)
@@ -51,3 +49,16 @@ await main(async () => {
   }
   say(`start: ${SERVICES.join(', ')} got ready, answered, and left with 0 after ${Math.round(ms)} ms`)
 })
+
+/** As the lines say that are printed for a person: logs in, asks, logs out, and asks again with the same token. */
+async function asPrinted(output, gateway) {
+  const [, credentials] = /\/auth\/login -d '(.+)'$/m.exec(output) ?? []
+  const headers = { 'content-type': 'application/json' }
+  const logIn = await fetch(`${gateway}/auth/login`, { method: 'POST', headers, body: credentials })
+  const { accessToken } = await logIn.json()
+  const ask = (path, method = 'GET') =>
+    fetch(`${gateway}${path}`, { method, headers: { authorization: `Bearer ${accessToken}` } })
+  const answer = await ask('/master-data/products/1')
+  const product = await answer.json()
+  return { logIn, answer, product, logOut: await ask('/auth/logout', 'POST'), after: await ask('/me') }
+}

@@ -2,7 +2,7 @@
 // measures what a read costs, tries the gateway, and prints one line `ready <url>` for each, last, in the order of their names above.
 import { build, libraries } from './lib/build.mjs'
 import { serve } from './lib/fleet.mjs'
-import { SERVICES } from './lib/fleet-names.mjs'
+import { BY_START, SERVICES } from './lib/fleet-names.mjs'
 import { gatewayEnv, tourOf } from './lib/gateway-tour.mjs'
 import { main, Stop } from './lib/run.mjs'
 import { ensureDependencies } from './lib/setup.mjs'
@@ -14,8 +14,8 @@ const LONGEST_LOOK_MS = 15_000
 await main(async () => {
   await ensureDependencies()
   for (const folder of [...libraries, ...SERVICES.map((name) => `services/${name}`)]) await build(folder)
-  const services = SERVICES.map((name, index) => {
-    const port = portOf(process.env.PORT, index)
+  const services = BY_START.map((name) => {
+    const port = portOf(process.env.PORT, SERVICES.indexOf(name))
     const env = (urls) => ({
       ...(port === undefined ? {} : { PORT: port }),
       ...(name === 'api-gateway' ? gatewayEnv(process.env, urls) : {}),
@@ -29,12 +29,19 @@ async function report(urls, signal) {
   const latency = await shown('Latencies were not measured', signal, (within) =>
     latencyOf(urls['rules-engine'], within),
   )
-  const tour = await shown('The gateway was not tried', signal, (within) => tourOf(urls['api-gateway'], within))
+  const tour = await shown('The gateway was not tried', signal, async (within) =>
+    tourOf(urls['api-gateway'], await people(), within),
+  )
   if (signal.aborted) return
   const addresses = SERVICES.map((name) => `${name.padEnd(14)}${urls[name]}`)
   const lines = ['', ...sharedLines(process.env), '', ...latency, '', ...tour, '', ...addresses, '']
   for (const line of lines) console.log(line)
   for (const name of SERVICES) console.log(`ready ${urls[name]}`)
+}
+
+/** Of the demonstration, as the auth service was compiled: its database knows them unless this is production. */
+async function people() {
+  return (await import('../services/auth/dist/seed/demo-accounts.js')).DEMO_ACCOUNTS
 }
 
 /** Lines of something that is worth a look. The services run: that it could not be had is worth a line and no more. */

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { DEVELOPMENT_KEY, readGatewayConfig } from './config.js'
+import { readGatewayConfig } from './config.js'
 
-const KEY = 'a key of our own, of 32 bytes or more'
 const read = (env: Record<string, string>) => readGatewayConfig(env, 3003)
 
 describe('the environment', () => {
-  it('may be empty: the services of `npm start`, and the key that everybody knows', () => {
-    const config = read({ NODE_ENV: '', TENANT_PLANS: '', JWT_KEY: '' })
+  it('may be empty: the services of `npm start`', () => {
+    const config = read({ NODE_ENV: '', TENANT_PLANS: '', AUTH_URL: '' })
     expect(config).toEqual({
       port: 3003,
       databasePool: 10,
@@ -14,9 +13,14 @@ describe('the environment', () => {
         'master-data': new URL('http://localhost:3000'),
         'rules-engine': new URL('http://localhost:3001'),
         finance: new URL('http://localhost:3002'),
+        auth: new URL('http://localhost:3004'),
       },
-      tokens: { key: DEVELOPMENT_KEY, issuer: 'vextrus', audience: 'vextrus-api' },
-      isDemo: true,
+      tokens: {
+        keys: new URL('http://localhost:3004/.well-known/jwks.json'),
+        issuer: 'vextrus',
+        audience: 'vextrus-api',
+      },
+      revocations: { where: 'auth-service', whenUnknown: 'refuse' },
       plans: new Map(),
       trustedProxies: 0,
       upstreamPatienceMs: 10_000,
@@ -27,15 +31,21 @@ describe('the environment', () => {
   it('says where the services are, who signs, and what tenants have booked', () => {
     const config = read({
       FINANCE_URL: 'https://finance.internal:8443/base/',
-      JWT_KEY: KEY,
+      AUTH_URL: 'https://auth.internal/base/',
+      REDIS_URL: 'redis://redis.internal',
+      REVOCATIONS_UNKNOWN: 'accept',
       JWT_ISSUER: 'auth',
       JWT_AUDIENCE: 'erp',
       TENANT_PLANS: 'a=standard, b=enterprise',
       TRUSTED_PROXIES: '1',
     })
     expect(config).toMatchObject({
-      tokens: { key: KEY, issuer: 'auth', audience: 'erp' },
-      isDemo: false,
+      tokens: {
+        keys: new URL('https://auth.internal/base/.well-known/jwks.json'),
+        issuer: 'auth',
+        audience: 'erp',
+      },
+      revocations: { where: 'redis', whenUnknown: 'accept' },
       trustedProxies: 1,
     })
     expect(config.services.finance.href).toBe('https://finance.internal:8443/base/')
@@ -45,14 +55,9 @@ describe('the environment', () => {
     ])
   })
 
-  it('of production has a key of its own', () => {
-    expect(() => read({ NODE_ENV: 'production' })).toThrowError(/^JWT_KEY: /)
-    expect(() => read({ NODE_ENV: 'production', JWT_KEY: DEVELOPMENT_KEY })).toThrowError(/^JWT_KEY: /)
-    expect(read({ NODE_ENV: 'production', JWT_KEY: KEY })).toMatchObject({ isDemo: false })
-  })
-
   it.each<[string, string]>([
-    ['JWT_KEY', 'too short a secret'],
+    ['AUTH_URL', 'secret'],
+    ['REVOCATIONS_UNKNOWN', 'secret'],
     ['FINANCE_URL', 'finance:secret'],
     ['FINANCE_URL', 'file:///secret'],
     ['FINANCE_URL', 'http://secret:password@finance'],

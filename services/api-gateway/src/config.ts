@@ -1,5 +1,6 @@
 import { type Environment, readServiceConfig, readVariables, type ServiceConfig, variable } from '@vextrus/service-kit'
 import { z } from 'zod'
+import type { WhenUnknown } from './auth/revocations.js'
 import type { TokenOptions } from './auth/tokens.js'
 import { isPlan, type PlanName, planNames } from './limits/plans.js'
 import type { ServiceName } from './proxy/service-names.js'
@@ -12,8 +13,12 @@ export interface GatewayConfig extends ServiceConfig {
   /** Where the services are. */
   readonly services: Readonly<Record<ServiceName, URL>>
   readonly tokens: TokenOptions
-  /** The key is the one below, which everybody knows: tokens are handed out to whoever asks. */
-  readonly isDemo: boolean
+  readonly revocations: {
+    /** In the Redis that is shared with the auth service; without one the auth service is asked. */
+    readonly where: 'redis' | 'auth-service'
+    /** What becomes of a token while neither answers. */
+    readonly whenUnknown: WhenUnknown
+  }
   /** Plans of tenants; one that is not named here is on the smallest. */
   readonly plans: ReadonlyMap<string, PlanName>
   /** Proxies before the gateway whose `X-Forwarded-For` is believed. 0: the sender is who has opened the connection. */
@@ -23,9 +28,6 @@ export interface GatewayConfig extends ServiceConfig {
   /** A request's body is refused beyond this. */
   readonly maxBodyBytes: number
 }
-
-/** Signs tokens until there is a service that knows people. Everybody can read it here, so it is no key at all: refused in production. */
-export const DEVELOPMENT_KEY = 'vextrus development key, not a secret'
 
 const address = (fallback: string) =>
   variable
@@ -56,18 +58,13 @@ const plans = variable.transform((value, context) => {
 })
 
 const environment = z.object({
-  NODE_ENV: variable,
-  JWT_KEY: variable.pipe(
-    z
-      .string()
-      .refine((key) => Buffer.byteLength(key) >= 32, 'must have 32 bytes or more')
-      .optional(),
-  ),
   JWT_ISSUER: variable,
   JWT_AUDIENCE: variable,
   MASTER_DATA_URL: address('http://localhost:3000'),
   RULES_ENGINE_URL: address('http://localhost:3001'),
   FINANCE_URL: address('http://localhost:3002'),
+  AUTH_URL: address('http://localhost:3004'),
+  REVOCATIONS_UNKNOWN: variable.transform((value) => value ?? 'refuse').pipe(z.enum(['refuse', 'accept'])),
   TENANT_PLANS: plans,
   TRUSTED_PROXIES: count(0, 0, 10),
   UPSTREAM_PATIENCE_MS: count(10_000, 10, 600_000),
@@ -77,23 +74,25 @@ const environment = z.object({
 /** Reads the environment. Throws an error that names the variable, never its value. */
 export function readGatewayConfig(env: Environment, defaultPort: number): GatewayConfig {
   const variables = readVariables(environment, env)
-  const { NODE_ENV, JWT_KEY = DEVELOPMENT_KEY } = variables
-  const isDemo = JWT_KEY === DEVELOPMENT_KEY
-  if (isDemo && NODE_ENV === 'production')
-    throw new Error('JWT_KEY: set it to a key of your own; production has no default')
+  const { AUTH_URL } = variables
+  const config = readServiceConfig(env, defaultPort)
   return {
-    ...readServiceConfig(env, defaultPort),
+    ...config,
     services: {
       'master-data': variables.MASTER_DATA_URL,
       'rules-engine': variables.RULES_ENGINE_URL,
       finance: variables.FINANCE_URL,
+      auth: AUTH_URL,
     },
     tokens: {
-      key: JWT_KEY,
+      keys: new URL(`${AUTH_URL.href.replace(/\/$/, '')}/.well-known/jwks.json`),
       issuer: variables.JWT_ISSUER ?? 'vextrus',
       audience: variables.JWT_AUDIENCE ?? 'vextrus-api',
     },
-    isDemo,
+    revocations: {
+      where: config.redis === undefined ? 'auth-service' : 'redis',
+      whenUnknown: variables.REVOCATIONS_UNKNOWN,
+    },
     plans: variables.TENANT_PLANS,
     trustedProxies: variables.TRUSTED_PROXIES,
     upstreamPatienceMs: variables.UPSTREAM_PATIENCE_MS,

@@ -5,12 +5,12 @@ import {
   Module,
   type NestModule,
   type OnModuleInit,
-  type Type,
 } from '@nestjs/common'
 import { APP_GUARD, HttpAdapterHost } from '@nestjs/core'
+import { JwtBlacklistService } from '@vextrus/shared/jwt'
 import { RateLimitGuard } from '@vextrus/shared/rate-limit'
 import { AuthenticationMiddleware } from './auth/authentication.middleware.js'
-import { DemoTokenController } from './auth/demo-token.controller.js'
+import { AskedRevocations, Revocations, SharedRevocations } from './auth/revocations.js'
 import { Tokens } from './auth/tokens.js'
 import { GATEWAY_CONFIG, type GatewayConfig } from './config.js'
 import { RequestContextMiddleware } from './http/request-context.middleware.js'
@@ -31,15 +31,21 @@ export class GatewayModule implements NestModule, OnModuleInit {
   ) {}
 
   static with(config: GatewayConfig, plans: TenantPlans): DynamicModule {
-    const controllers: Type[] = [LookupsController, CatalogueController, MeController]
-    if (config.isDemo) controllers.push(DemoTokenController)
     return {
       module: GatewayModule,
       // The last one takes whatever the others leave.
-      controllers: [...controllers, ProxyController],
+      controllers: [LookupsController, CatalogueController, MeController, ProxyController],
       providers: [
         { provide: GATEWAY_CONFIG, useValue: config },
         { provide: Tokens, useValue: new Tokens(config.tokens) },
+        {
+          provide: Revocations,
+          inject: [JwtBlacklistService, Services],
+          useFactory: (blacklist: JwtBlacklistService, services: Services): Revocations =>
+            config.revocations.where === 'redis'
+              ? new SharedRevocations(blacklist)
+              : new AskedRevocations(services.get('auth'), config.revocations.whenUnknown),
+        },
         { provide: TenantPlans, useValue: plans },
         // Before the guards of routes: tokens that are not believed are counted too, by their senders' addresses.
         { provide: APP_GUARD, useClass: RateLimitGuard },

@@ -12,7 +12,7 @@ export const apiGateway: ConfiguredService<GatewayConfig> = {
       name: 'api-gateway',
       title: 'Vextrus API',
       description:
-        'The front door of the ERP. Needs a token but for the lookups. Whatever is not listed here is passed on to the service that its first segment names.',
+        'The front door of the ERP. Needs a token but for the lookups: `POST /auth/login`. Whatever is not listed here is passed on to the service that its first segment names.',
       tenancy: {
         required: true,
         // Lookups are cached for callers without a token too. The keys of answers are made by `@CacheResponse`, which puts the tenant into
@@ -24,6 +24,7 @@ export const apiGateway: ConfiguredService<GatewayConfig> = {
         // anything changed. Nothing changes what it has read.
         l1: { staleness: 'strict', values: 'frozen' },
         rateLimit: { plan: plans.limits },
+        jwt: { onUnavailable: config.revocations.whenUnknown === 'accept' ? 'allow' : 'throw' },
       },
       ownKeys: ['response:*'],
       parsesBodies: false,

@@ -1,7 +1,6 @@
-import { SignJWT } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { DEVELOPMENT_KEY } from '../src/config.js'
 import { bearer, OTHER, startGateway, TENANT, type TestGateway } from './support/gateway.js'
+import { issuer, TestIssuer } from './support/signing.js'
 
 let gateway: TestGateway
 
@@ -10,12 +9,6 @@ beforeAll(async () => {
 })
 afterAll(() => gateway?.close())
 beforeEach(() => void (gateway.upstream.seen.length = 0))
-
-const tokenOf = (claims: Record<string, unknown>, key = DEVELOPMENT_KEY) =>
-  new SignJWT({ iss: 'vextrus', aud: 'vextrus-api', sub: 'eve', tenantId: TENANT, ...claims })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1m')
-    .sign(Buffer.from(key))
 
 const PROTECTED = [
   '/me',
@@ -57,9 +50,9 @@ describe('without a token', () => {
 
 describe('with a token that is not believed', () => {
   it.each<[string, () => Promise<string> | string]>([
-    ['of another key', async () => `Bearer ${await tokenOf({}, 'another key of the tests, 32 bytes')}`],
-    ['of another tenant than one', async () => `Bearer ${await tokenOf({ tenantId: `${TENANT}:${OTHER}` })}`],
-    ['that is not good yet', async () => `Bearer ${await tokenOf({ nbf: 9_999_999_999 })}`],
+    ['of another key', async () => `Bearer ${await new TestIssuer().sign()}`],
+    ['of another tenant than one', async () => `Bearer ${await issuer.sign({ tenantId: `${TENANT}:${OTHER}` })}`],
+    ['that is not good yet', async () => `Bearer ${await issuer.sign({ nbf: 9_999_999_999 })}`],
     ['that is none', () => 'Bearer nonsense'],
     ['of another scheme', () => 'Basic YWRhOmFkYQ=='],
     ['that is empty', () => 'Bearer'],
@@ -83,32 +76,4 @@ it('with a token, the gateway says for whom it takes its sender', async () => {
     plan: 'free',
   })
   expect((await gateway.send('/me')).body).toMatchObject({ id: 'ada', tenantId: TENANT, plan: 'enterprise' })
-})
-
-describe('a token for whoever asks', () => {
-  it('is good for the user and tenant that were asked for', async () => {
-    const asked = await gateway.sendAnonymously(`/demo/token?user=eve&tenant=${OTHER}`)
-    expect(asked).toMatchObject({ status: 200, body: { expiresIn: '1h' } })
-    expect(asked.headers.get('cache-control')).toBe('no-store')
-    const headers = { authorization: `Bearer ${asked.body.token}` }
-    expect((await gateway.send('/me', { headers })).body).toMatchObject({ id: 'eve', tenantId: OTHER })
-  })
-
-  it.each(['tenant=a:b', 'tenant=', 'user=', 'user=a%0ab'])('of %s is refused', async (query) => {
-    expect(await gateway.sendAnonymously(`/demo/token?${query}`)).toMatchObject({ status: 400 })
-  })
-
-  it('is not to be had where the key is not everybody’s', async () => {
-    const real = await startGateway({
-      isDemo: false,
-      tokens: { key: 'a key of our own, of 32 bytes or more', issuer: 'vextrus', audience: 'vextrus-api' },
-    })
-    try {
-      expect(await real.sendAnonymously('/demo/token')).toMatchObject({ status: 404 })
-      // Signed with the development key.
-      expect(await real.send('/me')).toMatchObject({ status: 401 })
-    } finally {
-      await real.close()
-    }
-  })
 })

@@ -15,7 +15,7 @@ beforeAll(async () => {
   redis = await startRedis()
   gateway = await startGateway({}, patient(redis))
   const { url } = gateway.upstream
-  const services = { 'master-data': url, 'rules-engine': url, finance: url }
+  const services = { 'master-data': url, 'rules-engine': url, finance: url, auth: url }
   replica = await startGateway({ services }, patient(redis))
 })
 afterAll(async () => {
@@ -23,6 +23,9 @@ afterAll(async () => {
   await replica?.close()
   await redis?.stop()
 })
+
+/** Goes on without knowing what was revoked. */
+const ACCEPTING = { revocations: { where: 'redis', whenUnknown: 'accept' } } as const
 
 let answered = 0
 const countUp = () => gateway.upstream.answers(whoseAnswer)
@@ -306,7 +309,7 @@ it('what is not listed is not cached', async () => {
 
 it('without Redis everything is answered by the services', async () => {
   const own = await startRedis()
-  const alone = await startGateway({}, { url: own.url })
+  const alone = await startGateway(ACCEPTING, { url: own.url })
   try {
     alone.upstream.answers(() => ({ from: 'the service' }))
     const path = product()

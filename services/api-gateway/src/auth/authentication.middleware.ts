@@ -1,7 +1,8 @@
 import { Inject, Injectable, type NestMiddleware } from '@nestjs/common'
 import { runAsTenant } from '@vextrus/shared/cache'
 import { type GatewayRequest, type GatewayResponse, headerOf } from '../http/gateway-request.js'
-import { InvalidTokenError, Tokens } from './tokens.js'
+import { Revocations } from './revocations.js'
+import { InvalidTokenError, Tokens, UndecidedTokenError } from './tokens.js'
 
 /**
  * Tells who asks, by the token in `Authorization`, and runs the request as that caller's tenant from here on: the tenant is the token's, whatever
@@ -10,7 +11,10 @@ import { InvalidTokenError, Tokens } from './tokens.js'
  */
 @Injectable()
 export class AuthenticationMiddleware implements NestMiddleware<GatewayRequest, GatewayResponse> {
-  constructor(@Inject(Tokens) private readonly tokens: Tokens) {}
+  constructor(
+    @Inject(Tokens) private readonly tokens: Tokens,
+    @Inject(Revocations) private readonly revocations: Revocations,
+  ) {}
 
   async use(request: GatewayRequest, _response: GatewayResponse, next: () => void): Promise<void> {
     await this.identify(request)
@@ -27,10 +31,13 @@ export class AuthenticationMiddleware implements NestMiddleware<GatewayRequest, 
       return
     }
     try {
-      request.user = await this.tokens.verify(token)
+      const { caller, claims } = await this.tokens.verify(token)
+      if (await this.revocations.isRevoked(claims, token)) request.tokenFault = 'The token was revoked: log in again'
+      else request.user = caller
     } catch (error) {
-      if (!(error instanceof InvalidTokenError)) throw error
-      request.tokenFault = error.message
+      if (error instanceof InvalidTokenError) request.tokenFault = error.message
+      else if (error instanceof UndecidedTokenError) request.undecided = error.message
+      else throw error
     }
   }
 }

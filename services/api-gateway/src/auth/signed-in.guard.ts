@@ -3,6 +3,7 @@ import {
   type CanActivate,
   type ExecutionContext,
   Injectable,
+  ServiceUnavailableException,
   UnauthorizedException,
   UseGuards,
 } from '@nestjs/common'
@@ -10,10 +11,20 @@ import { ApiBearerAuth } from '@nestjs/swagger'
 import { ApiProblems } from '@vextrus/service-kit'
 import type { Caller, GatewayRequest, GatewayResponse } from '../http/gateway-request.js'
 
-/** Who asks. @throws UnauthorizedException nobody that the gateway knows; `WWW-Authenticate` says what is missing */
+/** Redis, or the auth service, needs a failover or a restart. */
+const RETRY_AFTER_S = 5
+
+/**
+ * Who asks. @throws UnauthorizedException nobody that the gateway knows; `WWW-Authenticate` says what is missing
+ * @throws ServiceUnavailableException nobody can say whether the token is good
+ */
 export function callerOf(request: GatewayRequest, response: GatewayResponse): Caller {
-  const { user, tokenFault } = request
+  const { user, tokenFault, undecided } = request
   if (user !== undefined && tokenFault === undefined) return user
+  if (undecided !== undefined) {
+    response.setHeader('Retry-After', String(RETRY_AFTER_S))
+    throw new ServiceUnavailableException(undecided)
+  }
   // RFC 6750, 3: no error is named to those who have shown nothing.
   response.setHeader('WWW-Authenticate', tokenFault === undefined ? 'Bearer' : 'Bearer error="invalid_token"')
   throw new UnauthorizedException(tokenFault ?? 'The header Authorization is missing: send "Bearer" and a token')
@@ -34,5 +45,9 @@ export const SignedIn = (): ClassDecorator & MethodDecorator =>
   applyDecorators(
     UseGuards(SignedInGuard),
     ApiBearerAuth(),
-    ApiProblems({ 401: 'There is no token, or it is not believed', 429: 'The caller, or its tenant, has had enough' }),
+    ApiProblems({
+      401: 'There is no token, or it is not believed',
+      429: 'The caller, or its tenant, has had enough',
+      503: 'Whether the token was revoked nobody can say at the moment',
+    }),
   )

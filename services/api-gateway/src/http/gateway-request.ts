@@ -22,6 +22,8 @@ export interface GatewayRequest extends IncomingMessage {
   user?: Caller
   /** Why the token that came with the request is not believed, in words for its sender. */
   tokenFault?: string
+  /** Why nobody can say whether it is to be believed, in words for its sender. */
+  undecided?: string
   /** Names this request in the logs of all services; the client's own, or a new one. */
   requestId?: string
   trace?: TraceContext

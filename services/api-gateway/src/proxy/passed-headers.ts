@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import { type Caller, type GatewayRequest, headerOf } from '../http/gateway-request.js'
 import { REQUEST_ID } from '../http/request-context.middleware.js'
+import type { ServiceTraits } from './service-names.js'
 
 /** By which the services know whose data is meant. The gateway alone says it. */
 export const TENANT = 'x-tenant-id'
@@ -19,8 +20,8 @@ const HOP_BY_HOP = [
 ]
 
 /**
- * What the gateway says itself, or nobody, whatever the client said. The token is not passed on: the services believe the gateway, and what they
- * don't get they can't lose. `Expect` was answered by the gateway's own server.
+ * What the gateway says itself, or nobody, whatever the client said. The token is passed on to the service that made it alone: the
+ * others believe the gateway, and what they don't get they can't lose. `Expect` was answered by the gateway's own server.
  */
 const OF_THE_GATEWAY = [
   TENANT,
@@ -42,12 +43,17 @@ const OF_THE_GATEWAY = [
 const DROPPED_REQUEST = new Set([...HOP_BY_HOP, ...OF_THE_GATEWAY])
 const DROPPED_ANSWER = new Set([...HOP_BY_HOP, REQUEST_ID])
 
-/** Headers of a client's request as its service gets them: all that are about the message, and who asks. */
-export function passedRequestHeaders(request: GatewayRequest): OutgoingHttpHeaders {
+/** Headers of a client's request as its service gets them: all that are about the message, and who asks. The token only where it was made. */
+export function passedRequestHeaders(
+  request: GatewayRequest,
+  { getsToken }: Pick<ServiceTraits, 'getsToken'>,
+): OutgoingHttpHeaders {
+  const token = getsToken ? headerOf(request, 'authorization') : undefined
   return {
     ...passed(request.headers, DROPPED_REQUEST),
     ...framing(request),
     ...(request.user && userHeaders(request.user)),
+    ...(token === undefined ? {} : { authorization: token }),
     ...contextHeaders(request),
     ...wayHeaders(request),
   }

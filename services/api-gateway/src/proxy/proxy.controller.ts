@@ -44,19 +44,19 @@ export class ProxyController {
     const client = new Client(request, response, this.config.maxBodyBytes)
     try {
       const { service, upstream, target, traits } = this.services.destinationOf(targetOf(request.originalUrl))
-      const { tenantId } = callerOf(request, response)
+      const tenantId = traits.open.includes(target.path) ? undefined : callerOf(request, response).tenantId
       checkMethod(request, response)
       client.checkBody()
       const open = () =>
         upstream.open({
           method: request.method,
           target: target.path + target.query,
-          headers: passedRequestHeaders(request),
+          headers: passedRequestHeaders(request, traits),
           signal: client.signal,
           ...(hasBody(request) ? { body: request } : {}),
         })
       const changes = traits.isCached && !SAFE.has(request.method) && !traits.questions.includes(target.path)
-      const answer = await (changes ? this.writes.around(tenantId, service, open) : open())
+      const answer = await (changes && tenantId !== undefined ? this.writes.around(tenantId, service, open) : open())
       response.writeHead(answer.statusCode ?? 502, answer.statusMessage, passedAnswerHeaders(answer.headers))
       // Of an unknown length: perhaps nothing comes for a while that the head could travel with.
       if (answer.headers['content-length'] === undefined) response.flushHeaders()

@@ -1,8 +1,8 @@
 import { type RedisConfig, startService } from '@vextrus/service-kit'
 import type { RateLimitOptions } from '@vextrus/shared/rate-limit'
-import { Tokens } from '../../src/auth/tokens.js'
-import { DEVELOPMENT_KEY, type GatewayConfig } from '../../src/config.js'
+import type { GatewayConfig } from '../../src/config.js'
 import { apiGateway } from '../../src/service.js'
+import { issuer, tokenOptions } from './signing.js'
 import { TestUpstream } from './test-upstream.js'
 
 export { until } from '../../../service-kit/test/support/test-service.js'
@@ -10,14 +10,11 @@ export { until } from '../../../service-kit/test/support/test-service.js'
 export const TENANT = 'aurora-hardware'
 export const OTHER = 'elbe-elektronik'
 
-const tokenOptions = { key: DEVELOPMENT_KEY, issuer: 'vextrus', audience: 'vextrus-api' }
-const tokens = new Tokens(tokenOptions)
-
 /** The header of a caller. */
 export async function bearer(id = 'ada', tenantId = TENANT): Promise<Record<string, string>> {
   const name = JSON.stringify([id, tenantId])
   let token = known.get(name)
-  if (token === undefined) known.set(name, (token = tokens.issue({ id, tenantId, roles: ['clerk'] }, '1h')))
+  if (token === undefined) known.set(name, (token = issuer.tokenOf({ id, tenantId, roles: ['clerk'] })))
   return { authorization: `Bearer ${await token}` }
 }
 const known = new Map<string, Promise<string>>()
@@ -35,9 +32,9 @@ export async function startGateway(
   const config: GatewayConfig = {
     port: 0,
     databasePool: 1,
-    services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url },
+    services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url, auth: upstream.url },
     tokens: tokenOptions,
-    isDemo: true,
+    revocations: { where: 'redis', whenUnknown: 'refuse' },
     // Enough for all that a test sends.
     plans: new Map([TENANT, OTHER, 'a', 'a-b', 'b'].map((tenant) => [tenant, 'enterprise'])),
     trustedProxies: 0,
