@@ -23,6 +23,7 @@ import {
   type GroupMember,
   type ListenTarget,
   type LogPart,
+  type LogPlace,
   type PubSubListener,
   type PubSubStore,
 } from '../pubsub-store.js'
@@ -51,6 +52,7 @@ export class RedisPubSubStore implements PubSubStore {
   private readonly sharded: ShardedSubscriber | undefined
   private readonly keepMs: number
   private warned = false
+  private lastRead: { readonly payload: Buffer; readonly message: Payload | undefined } | undefined
 
   /** @param door where the connection of the messages is opened */
   constructor(
@@ -133,11 +135,11 @@ export class RedisPubSubStore implements PubSubStore {
   async listen(target: ListenTarget, listener: PubSubListener): Promise<() => void> {
     const handler: SubscriptionHandler = {
       message: (payload, redisChannel) => {
-        const [, id, previous, body] = PLACED.exec(payload.toString()) ?? []
+        const message = this.readPayload(payload)
         // What another program publishes there is no message.
-        if (body === undefined) return
+        if (message === undefined) return
         const channel = 'channel' in target ? target.channel : redisChannel.slice(this.keyspace.channels.length)
-        listener.message(channel, body, id === '-' ? null : { id: id!, previous: previous! })
+        listener.message(channel, message.body, message.place)
       },
       lost: () => listener.lost(),
       gap: () => {
@@ -178,6 +180,16 @@ export class RedisPubSubStore implements PubSubStore {
     return this.sharded?.subscribe(channel, handler) ?? this.subscriber.subscribe({ channel }, handler)
   }
 
+  /** Once for all who listen to a channel: they are told one after the other of one payload. */
+  private readPayload(payload: Buffer): Payload | undefined {
+    if (this.lastRead?.payload === payload) return this.lastRead.message
+    const [, id, previous, body] = PLACED.exec(payload.toString()) ?? []
+    const message =
+      body === undefined ? undefined : { body, place: id === '-' ? null : { id: id!, previous: previous! } }
+    this.lastRead = { payload, message }
+    return message
+  }
+
   private channelOf(channel: string): string {
     return this.sharded === undefined ? this.keyspace.channels + channel : this.keyspace.shardedChannel(channel)
   }
@@ -192,6 +204,11 @@ export class RedisPubSubStore implements PubSubStore {
 
 /** A message behind its id and that of the one before it; `-` for one that is in no log. */
 const PLACED = /^(-|\d+-\d+) (-|\d+-\d+) (.*)$/s
+
+interface Payload {
+  readonly body: string
+  readonly place: LogPlace | null
+}
 
 type Entry = [id: string, fields: [name: string, body: string]]
 
