@@ -3,32 +3,20 @@ import { type Clock, systemClock } from '../kernel/clock.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
-import { handlerFailed, messagePutAside, messagesDropped, messagesMissed } from './events.js'
 import { PubSubUnavailableError } from './errors.js'
-import { GroupConsumer } from './group-consumer.js'
 import { HandlerScope } from './handler-scope.js'
-import { type Incoming, LiveSubscription, type SubscriptionCalls } from './live-subscription.js'
-import { readMessage, writeMessage } from './message-text.js'
-import { count, type PubSubOptions, type ResolvedPubSubOptions, resolvePubSubOptions } from './options.js'
+import { writeMessage } from './message-text.js'
+import { type PubSubOptions, type ResolvedPubSubOptions, resolvePubSubOptions } from './options.js'
 import type {
   MessageHandler,
   MessageMeta,
-  MissedReason,
   PublishOptions,
   Published,
   SubscribeOptions,
   Subscription,
 } from './public-types.js'
-import {
-  type ClaimedMessage,
-  FIRST_ID,
-  isLogId,
-  type ListenTarget,
-  type PubSubListener,
-  type PubSubStore,
-} from './pubsub-store.js'
-import { putAsideChannel } from './put-aside.js'
-import { ReplaySubscription } from './replay-subscription.js'
+import type { ListenTarget, PubSubStore } from './pubsub-store.js'
+import { type Receiver, Receivers } from './receivers.js'
 
 /** What messages take from their surroundings. */
 export interface PubSubSurroundings {
@@ -52,9 +40,7 @@ export interface PubSubSurroundings {
  */
 export class RedisPubSubService {
   private readonly options: ResolvedPubSubOptions
-  private readonly clock: Clock
-  private readonly random: RandomSource
-  private readonly warn: (message: string) => void
+  private readonly receivers: Receivers
   private readonly open = new Set<Subscription>()
   private readonly streams = new Set<{ complete(): void }>()
   private closed = false
@@ -66,9 +52,7 @@ export class RedisPubSubService {
     { clock = systemClock, random = systemRandom, warn = () => undefined }: PubSubSurroundings = {},
   ) {
     this.options = resolvePubSubOptions(options)
-    this.clock = clock
-    this.random = random
-    this.warn = warn
+    this.receivers = new Receivers(store, this.options, { clock, random, warn })
   }
 
   /**
@@ -105,7 +89,7 @@ export class RedisPubSubService {
     if (typeof handler !== 'function') throw new ConfigurationError('handler', 'must be a function')
     const target = targetOf(channelOrPattern)
     const scope = new HandlerScope()
-    const receiver = await this.receiverOf(target, scope, handler as MessageHandler<unknown>, options)
+    const receiver = await this.receivers.make(target, scope, handler as MessageHandler<unknown>, options)
     const stop = await this.listenWith(target, receiver)
     let ending: Promise<void> | undefined
     const end = (): Promise<void> => {
@@ -182,93 +166,6 @@ export class RedisPubSubService {
     if (this.closed)
       throw new PubSubUnavailableError('the messages are closed: their module is destroyed', { unsent: true })
   }
-
-  private async receiverOf(
-    target: ListenTarget,
-    scope: HandlerScope,
-    handler: MessageHandler<unknown>,
-    options: SubscribeOptions,
-  ): Promise<Receiver> {
-    const { from, group, consumer, concurrency = 1, maxQueued = this.options.maxQueued } = options
-    const name = 'channel' in target ? target.channel : target.pattern
-    const pattern = 'pattern' in target ? target.pattern : undefined
-    const on = this.callsOf(name, options, scope, ({ channel, body, id, deliveries }) => {
-      const { message, messageId } = readMessage(body)
-      return handler(message, { channel, pattern, id: id ?? undefined, messageId, deliveries })
-    })
-    count(maxQueued, 'maxQueued')
-    if (from === undefined && group === undefined) return new LiveSubscription(maxQueued, on)
-    if (!('channel' in target)) {
-      throw new ConfigurationError(group === undefined ? 'from' : 'group', 'is of one channel; a pattern has no log')
-    }
-    const { channel } = target
-    if (from !== undefined && from !== 'now' && from !== 'start' && !isLogId(from)) {
-      throw new ConfigurationError('from', "must be the id of a message, 'start' or 'now'")
-    }
-    const { clock, random } = this
-    const store = this.store()
-    if (group === undefined) {
-      const after = from === 'now' ? await store.last(channel) : from!
-      return new ReplaySubscription({ channel, after, maxQueued, store, clock, random, on })
-    }
-    assertKey(group, 'group')
-    assertKey(putAsideChannel(channel, group), 'the channel and the group together')
-    if (consumer !== undefined) assertKey(consumer, 'consumer')
-    return new GroupConsumer({
-      member: { channel, group, consumer: consumer ?? random.token() },
-      from: from === 'start' ? FIRST_ID : (from ?? 'now'),
-      concurrency: count(concurrency, 'concurrency'),
-      ...this.options,
-      store,
-      clock,
-      random,
-      on: {
-        ...on,
-        handle: ({ id, body, deliveries }) => on.handle({ channel, id, body, deliveries }),
-        putAside: (message) => this.putAside(channel, group, message),
-      },
-    })
-  }
-
-  private async putAside(channel: string, group: string, { id, body, deliveries }: ClaimedMessage): Promise<void> {
-    const { maxLength, keepMs } = this.options
-    const to = putAsideChannel(channel, group)
-    // By its id: once, also when the note that it is done is lost.
-    await this.store().append(to, body, { maxLength, keepMs, messageId: id })
-    messagePutAside.publish(() => ({ target: channel, id, deliveries, to }))
-  }
-
-  private callsOf(
-    target: string,
-    { onMissed }: SubscribeOptions,
-    scope: HandlerScope,
-    handle: (message: Handed) => void | Promise<void>,
-  ): SubscriptionCalls<Handed> {
-    let warned = false
-    return {
-      handle: (message) => scope.run(() => handle(message)),
-      failed: (error) => {
-        handlerFailed.publish(() => ({ target, error }))
-        if (warned) return
-        warned = true
-        this.warn(`a handler of '${target}' failed and gets the next message: ${String(error)}`)
-      },
-      dropped: (dropped) => messagesDropped.publish(() => ({ target, count: dropped })),
-      missed: async (reason: MissedReason) => {
-        messagesMissed.publish(() => ({ target, reason }))
-        if (onMissed !== undefined) await scope.run(() => onMissed(reason))
-      },
-    }
-  }
-}
-
-interface Handed extends Incoming {
-  readonly deliveries?: number
-}
-
-interface Receiver extends PubSubListener {
-  start(): Promise<void>
-  end(): Promise<void>
 }
 
 function targetOf(text: string): ListenTarget {
