@@ -3,6 +3,7 @@ import { JwtUnavailableError } from '../../src/jwt/errors.js'
 import type { JwtBlacklistOptions, JwtClaims } from '../../src/jwt/index.js'
 import { documentedAclRule } from '../support/store-backends.js'
 import { type JwtProcess, jwtProcess, type JwtProcessOptions } from '../support/jwt-backends.js'
+import { startSentinel } from '../support/redis-sentinel.js'
 import { type RedisServer, startRedis } from '../support/redis-server.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
 import { waitFor } from '../support/wait-for.js'
@@ -23,7 +24,7 @@ async function join(
   connect: Parameters<typeof jwtProcess>[0],
   options: JwtProcessOptions = {},
 ): Promise<JwtProcess & { reads(): number }> {
-  const joined = await jwtProcess({ commandTimeout: 1_000, ...connect }, options)
+  const joined = await jwtProcess({ commandTimeout: 5_000, ...connect }, options)
   processes.push(joined)
   const read = vi.spyOn(joined.store, 'read')
   return { ...joined, reads: () => read.mock.calls.length }
@@ -39,9 +40,12 @@ const accepts = ({ blacklist }: JwtProcess, of: JwtClaims = claims, token?: stri
     },
   )
 
+/** Whether a promise is fulfilled. */
+const isFine = [() => true, () => false] as const
+
 /** From when on no check that begins may accept, whatever happens to connections (P2). */
-const isOver = (acknowledgedAt: number): Promise<void> =>
-  waitFor('`staleness` to pass', () => performance.now() - acknowledgedAt > STALENESS_MS)
+const isOver = (acknowledgedAt: number, stalenessMs = STALENESS_MS): Promise<void> =>
+  waitFor('`staleness` to pass', () => performance.now() - acknowledgedAt > stalenessMs)
 
 describe('several processes on one Redis', () => {
   let server: RedisServer
@@ -229,5 +233,33 @@ describe('a Redis that goes away', () => {
     await server.command('FLUSHALL')
     // What Redis loses is lost: the page of this folder says how to keep it.
     await waitFor('it to accept', () => accepts(other))
+  })
+})
+
+describe('a failover', () => {
+  it('keeps what the promoted replica has, and what is revoked at it is refused by all', async () => {
+    const redis = await startSentinel()
+    try {
+      const connect = { sentinels: { nodes: redis.nodes, name: redis.name }, commandTimeout: 1_000 }
+      const [one, other] = await Promise.all([join(connect), join(connect)])
+      const later = { ...claims, jti: `${claims.jti}x` }
+      await one.blacklist.revoke({ jti: claims.jti })
+      await waitFor('the other to know', async () => !(await accepts(other)) && accepts(other, later))
+      await redis.replicated()
+      const demoted = await redis.master()
+      await redis.failover()
+      await demoted.kill()
+      await waitFor('the next master', () => accepts(one, { jti: 'somebody else' }), 30_000)
+      // The Sentinel ends the connections of a replica that it promotes: that may be a second outage.
+      const revoked = (): Promise<boolean> => one.blacklist.revoke({ jti: later.jti }).then(...isFine)
+      await waitFor('it to revoke', revoked, 30_000)
+      await isOver(performance.now(), 2_000)
+      expect([await accepts(other), await accepts(other, later)]).toEqual([false, false])
+      await waitFor('it to know again', () => other.blacklist.isRevoked(later).catch(() => false), 30_000)
+      expect(await accepts(other)).toBe(false)
+    } finally {
+      await Promise.all(processes.splice(0).map((each) => each.close()))
+      await redis.stop()
+    }
   })
 })
