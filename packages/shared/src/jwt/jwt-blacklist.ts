@@ -1,10 +1,21 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { CoherentMap, type InvalidationSource, type Ticket } from '../kernel/coherent-map.js'
-import { keySegment, sha256 } from '../kernel/key-part.js'
+import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
 import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import {
+  expOf,
+  isAbsent,
+  isSeconds,
+  isToken,
+  jtiMark,
+  LONGEST_TOKEN,
+  textOf,
+  tokenMark,
+  userMark,
+} from './token-marks.js'
 
 /** The claims of a token whose signature was verified: those that it can be revoked by, among any others. Times are seconds since 1970. */
 export interface JwtClaims {
@@ -246,31 +257,11 @@ interface Question {
 
 /** What an answer weighs in memory beside its mark. */
 const ENTRY_BYTES = 200
-/** An answer is proven fresh for as long as it is kept; what nobody asks for any more goes. */
+/** Answers are proven fresh for as long as they are kept; but where tracking is refused, nobody tells of what Redis itself or others have dropped. */
 const KEPT_MS = 600_000
-const LONGEST_TOKEN = 65_536
 
 function isThere(value: string | null): boolean {
   return value !== null
-}
-
-/** An id of claims. Ids of databases are often numbers, and `sub` of what they are given to as text. Undefined: there is none, or none that is one. */
-function textOf(id: unknown): string | undefined {
-  if (typeof id === 'string') return id === '' ? undefined : id
-  return typeof id === 'number' && Number.isFinite(id) ? String(id) : undefined
-}
-
-function isAbsent(claim: unknown): boolean {
-  return claim === undefined || claim === null || claim === ''
-}
-
-function isToken(token: unknown): token is string {
-  return typeof token === 'string' && token.length <= LONGEST_TOKEN && /^\S+$/.test(token)
-}
-
-/** Milliseconds of now are not: the longest ago that they could be meant as seconds is the year 5138. */
-function isSeconds(time: unknown): time is number {
-  return typeof time === 'number' && time >= 0 && time < 1e11
 }
 
 function secondOf(before: Date | number | undefined): number | null {
@@ -283,35 +274,4 @@ function secondOf(before: Date | number | undefined): number | null {
 function refused(by: Question['by'] | 'claims' | 'expired'): true {
   jwtRefused.publish(() => ({ by }))
   return true
-}
-
-function jtiMark(jti: string): string {
-  return `{j:${keySegment(jti)}}`
-}
-
-function userMark(sub: string, tenant: string | undefined): string {
-  return tenant === undefined ? `{u:${keySegment(sub)}}` : `{u:${keySegment(sub)}:${keySegment(tenant)}}`
-}
-
-/**
- * By the hash of what its signature signs. The signature itself has several texts: those of base64url that end in other unused bits, and with ECDSA
- * another number for the same. Verifiers accept them all, so a revoked token would be valid again once one of them was changed.
- */
-function tokenMark(jwt: string): string {
-  const isSigned = jwt.split('.').length === 3
-  return `{t:${sha256(isSigned ? jwt.slice(0, jwt.lastIndexOf('.')) : jwt)}}`
-}
-
-/** Of a token whose signature nobody looks at here: a wrong one only keeps its own revocation for another time. */
-function expOf(jwt: string): number | undefined {
-  const [, payload] = jwt.split('.')
-  if (payload === undefined) return undefined
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    const exp = (claims as { exp?: unknown } | null)?.exp
-    return isSeconds(exp) ? exp : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
