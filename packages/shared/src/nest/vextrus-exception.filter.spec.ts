@@ -20,6 +20,7 @@ import { CacheUnavailableError } from '../cache/errors.js'
 import { LockTimeoutError, LockUnavailableError } from '../lock/errors.js'
 import { JwtUnavailableError } from '../jwt/errors.js'
 import { RateLimitUnavailableError } from '../rate-limit/errors.js'
+import { SessionUnavailableError } from '../session/errors.js'
 import { VextrusExceptionFilter } from './vextrus-exception.filter.js'
 
 const ERRORS: Record<string, Error> = {
@@ -29,6 +30,7 @@ const ERRORS: Record<string, Error> = {
   lock: new LockUnavailableError('redis-7.internal:6379 is away', { key: 'order:42' }),
   limit: new RateLimitUnavailableError('redis-7.internal:6379 is away (secret)'),
   jwt: new JwtUnavailableError('redis-7.internal:6379 is away (secret)'),
+  session: new SessionUnavailableError('redis-7.internal:6379 is away (secret)'),
   key: new InvalidKeyError('key is empty (secret)'),
   found: new NotFoundException('no such product'),
 }
@@ -86,6 +88,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     ['lock', 'LOCK_UNAVAILABLE', '5'],
     ['limit', 'RATE_LIMIT_UNAVAILABLE', '5'],
     ['jwt', 'JWT_UNAVAILABLE', '5'],
+    ['session', 'SESSION_UNAVAILABLE', '5'],
   ])('answers 503 and Retry-After when %s is not available, and logs nothing', async (name, code, retryAfter) => {
     const answer = await failWith(name)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter])
@@ -107,7 +110,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     expect(logged).toEqual([[expect.stringMatching(/INVALID_KEY.*empty/), expect.stringContaining('at ')]])
   })
 
-  it.each(['cache', 'redis', 'held', 'lock', 'limit', 'jwt', 'key'])(
+  it.each(['cache', 'redis', 'held', 'lock', 'limit', 'jwt', 'session', 'key'])(
     'tells nobody what the error %s says',
     async (name) => {
       const text = await (await failWith(name)).text()
