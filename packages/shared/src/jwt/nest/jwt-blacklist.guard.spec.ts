@@ -243,7 +243,7 @@ describe.each(PLATFORMS)('JwtBlacklistGuard on %s', (platform) => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined)
     closing.push(() => warn.mockRestore())
     const get = await serve({ isPublic: 'isPublic' })
-    for (const user of [{ userId: 1, name: 'ann' }, {}, ['sub'], 'ann', 5]) {
+    for (const user of [{ userId: 1, name: 'ann' }, {}, ['sub'], 'ann', 5, { jti: null, sub: '' }, { sub: {} }]) {
       expect((await get('/orders', `Bearer ${tokenOf(user as object)}`)).status, JSON.stringify(user)).toBe(401)
     }
     expect((await get('/login', `Bearer ${tokenOf({ userId: 1 })}`)).status).toBe(401)
@@ -377,6 +377,18 @@ describe('JwtBlacklistGuard in any context', () => {
     }
     await blacklist.revoke({ jti: user.jti })
     expect(await ask(type, argsOf({ user }))).toBe('TOKEN_REFUSED')
+  })
+
+  it('tells GraphQL in the extensions of the error', async () => {
+    const told = async (user?: object): Promise<unknown> => {
+      const context = new ExecutionContextHost([{}, {}, { req: { user } }, {}], Somewhere, Somewhere.prototype.handle)
+      context.setType('graphql')
+      const error: unknown = await new JwtBlacklistGuard(blacklist).canActivate(context).catch((each: unknown) => each)
+      return { message: (error as Error).message, extensions: (error as JwtRefusedException).extensions }
+    }
+    expect(await told()).toEqual({ message: 'Log in.', extensions: { code: 'TOKEN_REQUIRED' } })
+    store.away = true
+    expect(await told(claims)).toMatchObject({ extensions: { code: 'JWT_UNAVAILABLE', retryAfter: 5 } })
   })
 
   it('does not fall over one that has nothing, and lets nobody pass', async () => {

@@ -5,6 +5,7 @@ import { requestOf } from '../../nest/request-of.js'
 import { transportError } from '../../nest/transport-error.js'
 import { JwtUnavailableError } from '../errors.js'
 import { JwtBlacklistService, type JwtClaims } from '../jwt-blacklist.js'
+import { textOf } from '../token-marks.js'
 import { JwtGuardSettings } from './guard-options.js'
 import { type JwtRefusal, JwtRefusedException } from './jwt-refused.exception.js'
 
@@ -60,7 +61,8 @@ export class JwtBlacklistGuard implements CanActivate {
 
   /** Not by the token of the request alone: it may be another than the one that was verified. */
   private canBeRevoked(user: unknown): boolean {
-    if (typeof user === 'object' && user !== null && ('jti' in user || 'sub' in user)) return true
+    const { jti, sub } = user as JwtClaims
+    if (textOf(jti) !== undefined || textOf(sub) !== undefined) return true
     if (this.settings.isNews()) {
       this.logger.warn(
         'the `user` of a request has neither `jti` nor `sub`, so no revocation can reach it, and it is refused: leave the claims of the token ' +
