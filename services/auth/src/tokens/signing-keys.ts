@@ -21,7 +21,7 @@ export class SigningKeys {
   readonly verifying: JWTVerifyGetKey
 
   static async from({ signing = newKey(), earlier }: KeyConfig): Promise<SigningKeys> {
-    const keys = await Promise.all([createPublicKey(signing), ...earlier].map(published))
+    const keys = await Promise.all([signing, ...earlier].map(published))
     const [own] = keys
     const byName = new Map(keys.map((key) => [key.kid, key]))
     return new SigningKeys(signing, own!.kid, { keys: [...byName.values()] })
@@ -32,7 +32,8 @@ function newKey(): KeyObject {
   return generateKeyPairSync('ed25519').privateKey
 }
 
+/** Of a private key its public half. */
 async function published(key: KeyObject) {
-  const jwk = await exportJWK(key)
+  const jwk = await exportJWK(key.type === 'private' ? createPublicKey(key) : key)
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: ALGORITHM, use: 'sig' }
 }
