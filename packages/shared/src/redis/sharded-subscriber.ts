@@ -46,7 +46,7 @@ export class ShardedSubscriber {
     await this.settle(channel)
     if (!this.closed) this.channels.add(channel)
     // The slot may have moved on since it was confirmed, before the channel was among those that are watched.
-    this.rehome()
+    if (!this.closed && this.masterOf(name) !== channel.home) this.move(channel)
     const unsubscribe = async (): Promise<void> => {
       channel.ended = true
       this.channels.delete(channel)
@@ -65,7 +65,6 @@ export class ShardedSubscriber {
   }
 
   private rehome(): void {
-    if (this.closed) return
     for (const channel of this.channels) if (this.masterOf(channel.name) !== channel.home) this.move(channel)
     // A master that left takes its connection along.
     const masters = new Set(this.topology.masters())
@@ -112,10 +111,12 @@ export class ShardedSubscriber {
   private async settle(channel: Channel): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
+        if (this.closed) throw this.unavailable('closed')
         const home = this.masterOf(channel.name)
         if (home === undefined) {
           await this.topology.layout()
-          if (this.masterOf(channel.name) === undefined) throw this.nobody()
+          if (this.masterOf(channel.name) === undefined)
+            throw this.unavailable('no master of the Cluster serves the channel')
           continue
         }
         channel.subscription = await this.subscriberOf(home).subscribe(
@@ -160,10 +161,8 @@ export class ShardedSubscriber {
     return subscriber
   }
 
-  private nobody(): RedisUnavailableError {
-    return new RedisUnavailableError(this.topology.id, 'not-connected', {
-      cause: new Error('no master of the Cluster serves the channel'),
-    })
+  private unavailable(why: string): RedisUnavailableError {
+    return new RedisUnavailableError(this.topology.id, 'not-connected', { cause: new Error(why) })
   }
 }
 
