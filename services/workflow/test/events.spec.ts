@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { RedisPubSubService } from '@vextrus/shared/pubsub'
-import { startServers } from '../../service-kit/test/support/servers.js'
+import { patient, startServers } from '../../service-kit/test/support/servers.js'
 import { eventsChannel, type TaskEvent } from '../src/events/task-event.js'
 import { approver, clerk, startTestService, TENANT, type TestService, until } from './support/service.js'
 
@@ -11,7 +11,7 @@ const servers = startServers()
 let services: readonly [TestService, TestService]
 
 beforeAll(async () => {
-  const start = () => startTestService(servers.database, { url: servers.redis.url, commandTimeout: '10s' })
+  const start = () => startTestService(servers.database, patient(servers.redis))
   services = [await start(), await start()]
 })
 

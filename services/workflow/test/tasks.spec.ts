@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startServers } from '../../service-kit/test/support/servers.js'
+import { patient, startServers } from '../../service-kit/test/support/servers.js'
 import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
 import {
   admin,
@@ -19,7 +19,7 @@ describe.each(['memory', 'redis'] as const)('tasks, with the %s driver', (driver
   let api: TestService
 
   beforeAll(async () => {
-    const redis = driver === 'redis' ? { url: servers.redis.url, commandTimeout: '10s' } : undefined
+    const redis = driver === 'redis' ? patient(servers.redis) : undefined
     api = await startTestService(servers.database, redis)
   })
 

@@ -11,13 +11,14 @@ const RETRY_MS = 2_000
  * One client's stream of server-sent events (WHATWG HTML, 9.2). Each event carries the place that the client has reached with it, and so does the
  * head, which is no event: whoever loses the connection before the first message comes back with that.
  *
- * What a client does not read waits in the memory of this process, up to a bound. Beyond it the client is dropped, and nobody waits for it; it comes
- * back with its last id and hears the rest from the log.
+ * What a client does not read waits in the memory of this process, up to a bound. Beyond it the logs wait: who comes back after a day reads as fast
+ * as their line does, and is not slow for that. Who reads nothing from one beat to the next is, and is dropped: they come back with their last id.
  */
 export class NotificationStream {
   private place: StreamPlace
   private begun = false
   private ending: StreamEnd | undefined
+  private jam: Jam | undefined
 
   /** @param response of a client that is still there @param onEnd called once, whoever ended it */
   constructor(
@@ -47,11 +48,12 @@ export class NotificationStream {
     this.write(`retry: ${RETRY_MS}\nid: ${placeText(this.place)}\n\n`)
   }
 
-  /** @param log the one that the message stands in @param id where */
-  send(log: keyof StreamPlace, id: string, type: string, message: unknown): void {
+  /** @param log the one that the message stands in @param id where @returns a promise when the next one has to wait */
+  send(log: keyof StreamPlace, id: string, type: string, message: unknown): void | Promise<void> {
     this.begin()
     this.place = { ...this.place, [log]: id }
     this.event(type, message)
+    return this.jam?.over
   }
 
   /** Messages of a log are not kept any more: whoever shows its content should read it anew. */
@@ -62,7 +64,12 @@ export class NotificationStream {
 
   /** A comment, by which both ends and all between them see that the connection lives. */
   beat(): void {
-    if (this.begun) this.write(':\n\n')
+    if (this.jam === undefined) {
+      if (this.begun) this.write(':\n\n')
+    } else if (this.jam.beats++ > 0) {
+      this.ended('slow')
+      this.response.destroy()
+    }
   }
 
   /** The client comes back by itself, to another process. */
@@ -86,14 +93,35 @@ export class NotificationStream {
   private write(text: string): void {
     if (this.isOver) return
     this.response.write(text)
-    if (this.response.writableLength <= this.maxWaitingBytes) return
-    this.ended('slow')
-    this.response.destroy()
+    if (this.jam !== undefined || this.response.writableLength <= this.maxWaitingBytes) return
+    const { over, end } = newJam()
+    this.jam = { over, end, beats: 0 }
+    this.response.once('drain', () => this.flow())
+  }
+
+  private flow(): void {
+    this.jam?.end()
+    this.jam = undefined
   }
 
   private ended(why: StreamEnd): void {
     if (this.isOver) return
     this.ending = why
+    this.flow()
     this.onEnd(why)
   }
+}
+
+/** The client has not read what waits for it. */
+interface Jam {
+  readonly over: Promise<void>
+  readonly end: () => void
+  /** That it has lasted for. */
+  beats: number
+}
+
+function newJam(): Pick<Jam, 'over' | 'end'> {
+  let end: () => void = () => undefined
+  const over = new Promise<void>((resolve) => (end = resolve))
+  return { over, end }
 }

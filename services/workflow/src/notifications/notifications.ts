@@ -23,9 +23,11 @@ export interface NotificationStatistics {
 /** Tabs of a browser, and some devices. */
 const MOST_OF_A_USER = 10
 const MOST_STREAMS = 10_000
-/** Waits in this process' memory for one client, at most: beyond what the system's buffers hold already. */
+/** What waits in this process' memory for one client, beside what the system's buffers hold: so much, a message of each log, and a few queued. */
 const MOST_WAITING_BYTES = 256 * 1_024
-/** Shorter than the time after which a proxy takes a silent connection for a dead one: the gateway's is 10 s, others' 30 s or a minute. */
+/** The rest waits in the log. */
+const MOST_QUEUED = 16
+/** After one to two of them without reading, a client is slow. Shorter than the time after which a proxy takes a silent connection for a dead one: the gateway's is 10 s, others' 30 s or a minute. */
 const BEAT_MS = 5_000
 
 /** The streams of notifications that this process holds open. */
@@ -124,7 +126,7 @@ export class Notifications implements OnModuleDestroy {
       const subscription = await this.messages.subscribe<Notification>(
         channels[log],
         ({ type, ...data }, { id = place[log] }) => stream.send(log, id, type, data),
-        { from: place[log], onMissed: () => stream.tellGap(log) },
+        { from: place[log], maxQueued: MOST_QUEUED, onMissed: () => stream.tellGap(log) },
       )
       subscriptions.push(subscription)
       if (stream.isOver) return subscription.unsubscribe()
