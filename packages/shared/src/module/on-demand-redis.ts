@@ -49,7 +49,7 @@ export class OnDemandRedis {
   private readonly clock: Clock
   private lockStore: RedisLockStore | undefined
   private readonly limitStores = new Map<number, RedisRateLimitStore>()
-  private sessionStore: RedisSessionStore | undefined
+  private readonly sessionStores = new Map<boolean, RedisSessionStore>()
   private readonly revocationStores = new Map<boolean, RedisJwtStore>()
   private readonly messageStores = new Map<string, RedisPubSubStore>()
   private attempt: Promise<void> | undefined
@@ -104,10 +104,14 @@ export class OnDemandRedis {
     return store
   }
 
-  /** The storage of sessions here. Connects as {@link locks} does. */
-  get sessions(): RedisSessionStore {
-    this.sessionStore ??= new RedisSessionStore(this.dataTopology(), this.keyspace)
-    return this.sessionStore
+  /** The storage of sessions here. Connects as {@link locks} does. @param text they are not encrypted */
+  sessions(text: boolean): RedisSessionStore {
+    let store = this.sessionStores.get(text)
+    if (store === undefined) {
+      store = new RedisSessionStore(this.dataTopology(), this.keyspace, { text })
+      this.sessionStores.set(text, store)
+    }
+    return store
   }
 
   /**

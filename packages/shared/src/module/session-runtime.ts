@@ -30,7 +30,7 @@ export class SessionRuntime extends Lodging<SessionStore> {
   }
 
   protected storeAt({ redis, hub, keyPrefix }: Home): SessionStore {
-    return redis?.sessions ?? new MemorySessionStore(hub(), keyPrefix)
+    return redis?.sessions(this.options.encryption === undefined) ?? new MemorySessionStore(hub(), keyPrefix)
   }
 
   protected failing(where: string): SessionStore {

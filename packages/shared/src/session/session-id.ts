@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, hash, randomBytes } from 'node:crypto'
 import type { SessionRef } from './session-store.js'
 
 /**
@@ -12,7 +12,7 @@ export function newSessionId(home: string, random: (bytes: number) => Buffer = r
 /** Where the session of an id is; undefined: no session has such an id. Only the hash of an id is ever stored. */
 export function refOf(id: unknown): SessionRef | undefined {
   if (typeof id !== 'string' || !ID.test(id)) return undefined
-  return { home: id.slice(-HOME_CHARS), hash: createHash('sha256').update(id).digest('base64url') }
+  return { home: id.slice(-HOME_CHARS), hash: hash('sha256', id, 'base64url') }
 }
 
 /** The home of a user's sessions. */
