@@ -45,7 +45,7 @@ export class MessageRuntime extends Lodging<PubSubStore> {
   }
 
   protected storeAt({ redis, hub, keyPrefix }: Home): PubSubStore {
-    return redis?.messages(this.kind) ?? new MemoryPubSubStore(hub(), keyPrefix)
+    return redis?.messages(this.kind) ?? new MemoryPubSubStore(hub(), keyPrefix, this.kind.keepMs)
   }
 
   protected failing(where: string): PubSubStore {
