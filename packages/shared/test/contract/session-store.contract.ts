@@ -45,6 +45,10 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
       const key = `vextrus@session:{${home}}:s:${hash}`
       return backend.masters.length === 0 ? [] : [Number(await backend.server.command!(key, 'PTTL', key))]
     }
+    async function fieldOf({ home, hash }: SessionRef, field: string): Promise<unknown> {
+      const key = `vextrus@session:{${home}}:s:${hash}`
+      return backend.server.command!(key, 'HGET', key, field)
+    }
     const listed = async (of = user): Promise<string[]> => (await other.list(userRef(of))).map(({ hash }) => hash)
 
     describe('a session', () => {
@@ -305,9 +309,16 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         const second = (await one.rotate(first, hashOf(), LONG_MS))!
         const third = (await one.rotate(second, hashOf(), 2_000))!
         expect((await one.read(first))!.hash).toBe(third.hash)
-        await backend.server.elapse(2_001)
-        expect(await one.read(first)).toBeNull()
-        expect(await one.read(third)).not.toBeNull()
+        if (backend.masters.length === 0) {
+          await backend.server.elapse(2_001)
+          expect(await one.read(first)).toBeNull()
+          expect(await one.read(third)).not.toBeNull()
+          return
+        }
+        // Looked at instead of waited for.
+        const [ends, endsOfSecond] = await Promise.all([first, second].map((id) => fieldOf(id, 'g')))
+        expect(ends).toBe(endsOfSecond)
+        expect(await fieldOf(first, 'n')).toBe(third.hash)
       })
 
       it('ends the session by whichever id is destroyed, and all its ids with it', async () => {
