@@ -2,6 +2,7 @@ import { JwtBlacklistService } from '@vextrus/shared/jwt'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { patient } from '../../service-kit/test/support/servers.js'
+import { type ServiceName, serviceNames } from '../src/proxy/service-names.js'
 import { startGateway, type TestGateway, until } from './support/gateway.js'
 import { issuer, TestIssuer } from './support/signing.js'
 import { TestAuthService } from './support/test-auth-service.js'
@@ -123,14 +124,10 @@ describe('without a Redis', () => {
   const start = async ({ whenUnknown = 'refuse', keysPauseMs = 5_000 }: StartOptions = {}) => {
     const behind = await startGateway()
     gateways.push(behind)
-    const services = {
-      'master-data': behind.upstream.url,
-      'rules-engine': behind.upstream.url,
-      finance: behind.upstream.url,
-    }
+    const services = Object.fromEntries(serviceNames.map((name) => [name, behind.upstream.url]))
     const keys = new URL('/.well-known/jwks.json', auth.url)
     const gateway = await startGateway({
-      services: { ...services, auth: auth.url },
+      services: { ...(services as Record<ServiceName, URL>), auth: auth.url },
       tokens: { keys, issuer: 'vextrus', audience: 'vextrus-api', keysPauseMs },
       revocations: { where: 'auth-service', whenUnknown },
     })

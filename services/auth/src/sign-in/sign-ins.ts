@@ -66,13 +66,12 @@ export class SignIns {
     await this.attempts.spend(attempt)
     const user = await this.users.withPassword(tenantId, name, password)
     if (user === undefined) throw new UnauthorizedException('The tenant, the name or the password is wrong')
+    await this.attempts.giveBack(attempt)
     const meta = { userAgent, ...(address === undefined ? {} : { address }) }
     const session = await this.sessions.create(user.id, {}, { tenantId, meta })
     const jti = randomUUID()
     await this.families.begin(session.handle, jti)
-    const pair = await this.pair(user, session, jti)
-    await this.attempts.giveBack(attempt)
-    return pair
+    return this.pair(user, session, jti)
   }
 
   /**

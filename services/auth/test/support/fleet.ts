@@ -4,6 +4,7 @@ import { MemoryHub } from '@vextrus/shared/cache'
 import type { JwtOptions } from '@vextrus/shared/jwt'
 import { DataSource } from 'typeorm'
 import type { GatewayConfig } from '../../../api-gateway/src/config.js'
+import { serviceNames } from '../../../api-gateway/src/proxy/service-names.js'
 import { apiGateway } from '../../../api-gateway/src/service.js'
 import { TestUpstream } from '../../../api-gateway/test/support/test-upstream.js'
 import type { AuthConfig } from '../../src/config.js'
@@ -56,9 +57,10 @@ export type TestAuth = Awaited<ReturnType<typeof startAuth>>
 /** A gateway before it, and before one server that stands for all other services. */
 export async function startGateway({ url }: TestAuth, { redis, hub }: Place) {
   const upstream = await TestUpstream.start()
+  const elsewhere = Object.fromEntries(serviceNames.map((name) => [name, upstream.url])) as GatewayConfig['services']
   const config: GatewayConfig = {
     ...{ port: 0, databasePool: 1, trustedProxies: 1, upstreamPatienceMs: 30_000, maxBodyBytes: 65_536 },
-    services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url, auth: new URL(url) },
+    services: { ...elsewhere, auth: new URL(url) },
     tokens: { keys: new URL(`${url}/.well-known/jwks.json`), issuer: 'vextrus', audience: 'vextrus-api' },
     revocations: { where: 'redis', whenUnknown: 'refuse' },
     plans: new Map(['aurora-hardware', 'elbe-elektronik'].map((tenant) => [tenant, 'enterprise'])),
