@@ -79,7 +79,9 @@ export class Delivery<Item> {
           await this.on.missed(entry.missed)
         } else {
           this.messages--
-          await this.on.handle(entry.item)
+          const settling = this.on.handle(entry.item)
+          // A promise for each message costs more than to hand over most of them.
+          if (settling !== undefined) await settling
         }
       } catch (error) {
         this.on.failed(error)

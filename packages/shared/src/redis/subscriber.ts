@@ -145,7 +145,7 @@ export class Subscriber {
       if (!member.active) {
         member.active = true
         member.settle()
-      } else if (lostSince !== undefined) void this.guard(topic, () => member.handler.gap?.(lostSince))
+      } else if (lostSince !== undefined) this.guard(topic, () => member.handler.gap?.(lostSince))
     }
   }
 
@@ -158,7 +158,7 @@ export class Subscriber {
     }
     if (topic.members.size === 0) return
     this.options.onError(failure, topic.target)
-    for (const { handler } of topic.members) void this.guard(topic, () => handler.refused?.(failure))
+    for (const { handler } of topic.members) this.guard(topic, () => handler.refused?.(failure))
     this.options.clock.timer(this.retries.next(), () => {
       if (this.links.current === link && this.topics.get(topic.key) === topic) void this.establish(topic, link)
     })
@@ -171,22 +171,23 @@ export class Subscriber {
       if (!topic.confirmed) continue
       topic.lostSince = Math.max(topic.heardUntil, provenUntil)
       topic.confirmed = false
-      for (const { handler } of topic.members) void this.guard(topic, () => handler.lost?.())
+      for (const { handler } of topic.members) this.guard(topic, () => handler.lost?.())
     }
   }
 
   private message(channel: string, payload: Buffer | Buffer[] | null, pattern: string | null): void {
     const topic = this.topics.get(keyOf(channel, pattern))
     if (topic === undefined || !Buffer.isBuffer(payload)) return
-    for (const { handler } of topic.members) void this.guard(topic, () => handler.message(payload, channel))
+    for (const { handler } of topic.members) this.guard(topic, () => handler.message(payload, channel))
   }
 
-  /** Runs what is the subscriber's, now; its failure, also a later one, is reported. */
-  private async guard(topic: Topic, call: () => void | Promise<void>): Promise<void> {
+  /** Runs what is the subscriber's, now; its failure, also a later one, is reported. Must not cost a promise: each handler of each message comes here. */
+  private guard(topic: Topic, call: () => void | Promise<void>): void {
+    const failed = (error: unknown): void => this.options.onError(error, topic.target)
     try {
-      await call()
+      call()?.then(undefined, failed)
     } catch (error) {
-      this.options.onError(error, topic.target)
+      failed(error)
     }
   }
 
