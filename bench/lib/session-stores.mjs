@@ -1,3 +1,4 @@
+import { promisify } from 'node:util'
 import { RedisStore } from 'connect-redis'
 import expressSession from 'express-session'
 import { createClient } from 'redis'
@@ -61,10 +62,7 @@ async function ours(port, options = {}) {
 
 function asExpress(store, newId) {
   const { Cookie } = expressSession
-  const call = (method, ...args) =>
-    new Promise((resolve, reject) => {
-      store[method](...args, (error, answer) => (error ? reject(error) : resolve(answer)))
-    })
+  const call = (method, ...args) => promisify(store[method]).call(store, ...args)
   return {
     async log(i) {
       const id = newId()
