@@ -29,7 +29,7 @@ await main(async () => {
   })
   const statuses = await Promise.all(SERVICES.map(async (name) => (await fetch(`${urls[name]}/health`)).status))
   const gateway = urls['api-gateway']
-  const { logIn, answer, product, logOut, after } = await asPrinted(output, gateway)
+  const { logIn, answer, product, notified, logOut, after } = await asPrinted(output, gateway)
   const start = performance.now()
   child.kill('SIGTERM')
   const how = await ended
@@ -37,9 +37,13 @@ await main(async () => {
 
   if (statuses.some((status) => status !== 200)) throw new Stop(`GET /health answered ${statuses.join(', ')}`)
   if (logIn.status !== 200 || logOut.status !== 204 || after.status !== 401)
-    throw new Stop(`log-in, log-out and the token after it: ${[logIn, logOut, after].map(({ status }) => status)}`)
+    throw new Stop(
+      `log-in, log-out and the token after it: ${[logIn, logOut, after].map(({ status }) => status).join(', ')}`,
+    )
   if (answer.status !== 200 || product.id !== 1 || product.tenantId !== 'aurora-hardware')
     throw new Stop(`the gateway answered ${answer.status} ${JSON.stringify(product)} to the token of a log-in`)
+  if (notified.status !== 201 || !/data: .*npm start was checked/.test(notified.text))
+    throw new Stop(`an announcement was answered with ${notified.status}, and a browser heard: ${notified.text}`)
   if (!/^gateway .* HIT /m.test(output) || !/: 429, ratelimit-policy: .*retry-after: \d/.test(output))
     throw new Stop(`npm start has shown no hit of the gateway, or no refusal:\n${output}`)
   if (how !== 0 || ms > LONGEST_END_MS) throw new Stop(`npm start left with ${how}, ${Math.round(ms)} ms after SIGTERM`)
@@ -60,5 +64,22 @@ async function asPrinted(output, gateway) {
     fetch(`${gateway}${path}`, { method, headers: { authorization: `Bearer ${accessToken}` } })
   const answer = await ask('/master-data/products/1')
   const product = await answer.json()
-  return { logIn, answer, product, logOut: await ask('/auth/logout', 'POST'), after: await ask('/me') }
+  const notified = await notification(ask, gateway, accessToken)
+  return { logIn, answer, product, notified, logOut: await ask('/auth/logout', 'POST'), after: await ask('/me') }
+}
+
+/** A browser listens through the gateway, and hears what is announced after it began. */
+async function notification(ask, gateway, accessToken) {
+  const stream = await ask('/workflow/notifications')
+  const reader = stream.body.pipeThrough(new TextDecoderStream()).getReader()
+  let text = (await reader.read()).value
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` }
+  const body = JSON.stringify({ text: 'npm start was checked' })
+  const announced = await fetch(`${gateway}/workflow/announcements`, { method: 'POST', headers, body })
+  const late = setTimeout(() => void reader.cancel(), LONGEST_END_MS)
+  for (let part = ''; part !== undefined && !text.includes('data:'); text += part ?? '')
+    part = (await reader.read()).value
+  clearTimeout(late)
+  await reader.cancel()
+  return { status: announced.status, text }
 }

@@ -14,6 +14,7 @@ export function gatewayEnv(env, urls) {
     RULES_ENGINE_URL: urls['rules-engine'],
     FINANCE_URL: urls['finance'],
     AUTH_URL: urls['auth'],
+    WORKFLOW_URL: urls['workflow'],
     TENANT_PLANS: env.TENANT_PLANS || DEMO_PLANS,
   }
 }
@@ -42,6 +43,7 @@ export async function tourOf(url, people, signal) {
     `TOKEN=${token}     # its accessToken, good for 15 minutes`,
     `curl -i -H "authorization: Bearer $TOKEN" ${url}${CACHED}`,
     `curl -H "authorization: Bearer $TOKEN" '${url}/me/flags/new-checkout'`,
+    `curl -N -H "authorization: Bearer $TOKEN" ${url}/workflow/notifications     # server-sent events`,
     `curl -H "authorization: Bearer $TOKEN" ${url}/auth/devices`,
     `curl -H "authorization: Bearer $TOKEN" -X POST ${url}/auth/logout-everywhere`,
   ]

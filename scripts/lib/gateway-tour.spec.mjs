@@ -3,7 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { DEMO_PLANS, gatewayEnv, tourOf } from './gateway-tour.mjs'
 
 describe('the gateway', () => {
-  const urls = { 'master-data': 'http://m', 'rules-engine': 'http://r', finance: 'http://f', auth: 'http://a' }
+  const urls = {
+    'master-data': 'http://m',
+    'rules-engine': 'http://r',
+    finance: 'http://f',
+    auth: 'http://a',
+    workflow: 'http://w',
+  }
 
   it('is told where the services are', () => {
     expect(gatewayEnv({ FINANCE_URL: 'http://elsewhere' }, urls)).toEqual({
@@ -11,6 +17,7 @@ describe('the gateway', () => {
       RULES_ENGINE_URL: 'http://r',
       FINANCE_URL: 'http://f',
       AUTH_URL: 'http://a',
+      WORKFLOW_URL: 'http://w',
       TENANT_PLANS: DEMO_PLANS,
     })
   })

@@ -14,6 +14,7 @@ describe('the environment', () => {
         'rules-engine': new URL('http://localhost:3001'),
         finance: new URL('http://localhost:3002'),
         auth: new URL('http://localhost:3004'),
+        workflow: new URL('http://localhost:3005'),
       },
       tokens: {
         keys: new URL('http://localhost:3004/.well-known/jwks.json'),

@@ -64,6 +64,7 @@ const environment = z.object({
   RULES_ENGINE_URL: address('http://localhost:3001'),
   FINANCE_URL: address('http://localhost:3002'),
   AUTH_URL: address('http://localhost:3004'),
+  WORKFLOW_URL: address('http://localhost:3005'),
   REVOCATIONS_UNKNOWN: variable.transform((value) => value ?? 'refuse').pipe(z.enum(['refuse', 'accept'])),
   TENANT_PLANS: plans,
   TRUSTED_PROXIES: count(0, 0, 10),
@@ -83,6 +84,7 @@ export function readGatewayConfig(env: Environment, defaultPort: number): Gatewa
       'rules-engine': variables.RULES_ENGINE_URL,
       finance: variables.FINANCE_URL,
       auth: AUTH_URL,
+      workflow: variables.WORKFLOW_URL,
     },
     tokens: {
       keys: new URL(`${AUTH_URL.href.replace(/\/$/, '')}/.well-known/jwks.json`),

@@ -15,7 +15,7 @@ beforeAll(async () => {
   redis = await startRedis()
   gateway = await startGateway({}, patient(redis))
   const { url } = gateway.upstream
-  const services = { 'master-data': url, 'rules-engine': url, finance: url, auth: url }
+  const services = { 'master-data': url, 'rules-engine': url, finance: url, auth: url, workflow: url }
   replica = await startGateway({ services }, patient(redis))
 })
 afterAll(async () => {

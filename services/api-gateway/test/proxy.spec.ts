@@ -238,6 +238,42 @@ describe('a body', () => {
     expect(await next()).toBe('.')
   })
 
+  it('of events comes event by event, and ends at the service when the client leaves', async () => {
+    const events: ((text: string) => void)[] = []
+    let [isGone, last] = [false, undefined as string | string[] | undefined]
+    upstream.handler = (request, response) => {
+      last = request.headers['last-event-id']
+      response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      })
+      response.flushHeaders()
+      response.on('close', () => (isGone = true))
+      events.push((text) => void response.write(text))
+    }
+    const sent = httpRequest(`${gateway.url}/workflow/notifications`, {
+      headers: { ...(await bearer()), 'last-event-id': '1-1.2-2', 'accept-encoding': 'gzip' },
+    })
+    sent.on('error', () => undefined)
+    sent.end()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    })
+    expect(answer.headers['content-encoding']).toBeUndefined()
+    expect(last).toBe('1-1.2-2')
+    for (const text of ['id: 1-1.2-3\ndata: {}\n\n', ':\n\n']) {
+      const next = once(answer, 'data') as Promise<[Buffer]>
+      events[0]!(text)
+      expect((await next)[0].toString()).toBe(text)
+    }
+    sent.destroy()
+    await until('the service sees that nobody listens', () => isGone)
+  })
+
   it('that is too long is refused, by its header or when it turns out', async () => {
     const long = 'x'.repeat(70_000)
     const known = await gateway.send('/finance/it', { method: 'POST', body: long })

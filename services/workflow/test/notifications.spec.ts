@@ -167,6 +167,17 @@ describe.each(['memory', 'redis'] as const)('notifications, with the %s driver',
     expect(client.events).toEqual([])
   })
 
+  it('end after a while, so that the gateway asks again who comes back; who does has missed nothing', async () => {
+    const client = await listen(clerk)
+    await until('it is there', () => client.lastEventId !== undefined)
+    for (let beat = 0; beat < 60; beat++) api.notifications.beat()
+    await announce('meanwhile')
+    await until('it is over', () => client.isOver)
+    const back = await listen(clerk, client.lastEventId)
+    await heard(back, 1)
+    expect(texts(back)).toEqual(['meanwhile'])
+  })
+
   it('drop a client that does not read, and nobody else; it comes back and has everything once', async () => {
     const slow = await listen({ user: 'sloth' })
     const fast = await listen(clerk)
@@ -198,7 +209,7 @@ describe.each(['memory', 'redis'] as const)('notifications, with the %s driver',
     await other.close()
     await until('it is over', () => client.isOver)
     expect(performance.now() - started).toBeLessThan(5_000)
-    expect(other.notifications.statistics).toMatchObject({ open: 0, ended: { closing: 1 } })
+    expect(other.notifications.statistics).toMatchObject({ open: 0, ended: { closed: 1 } })
   })
 })
 

@@ -33,6 +33,7 @@ export const SERVICES = {
     getsToken: true,
     isCached: false,
   },
+  workflow: { ...WITH_TOKEN, hidden: OPERATIONS, questions: [], isCached: false },
 } as const satisfies Readonly<Record<string, ServiceTraits>>
 
 export type ServiceName = keyof typeof SERVICES

@@ -57,6 +57,22 @@ describe('a service', () => {
     expect(await text(await third)).toBe('done')
   })
 
+  it('streams events to more than it is asked by at a time, and not to any number', async () => {
+    upstream = new Upstream('it', service.url, 10_000, 1, 2)
+    service.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+      response.write('id: 1\n\n')
+    }
+    const streams = [await get(), await get()]
+    await expect(get()).rejects.toThrowError(ServiceUnavailableException)
+    streams[0]!.destroy()
+    let third: Awaited<ReturnType<typeof get>> | undefined
+    await until('there is room again', async () => (third = await get().catch(() => undefined)) !== undefined)
+    service.answers(() => 'answered')
+    expect(await text(await get())).toBe('"answered"')
+    for (const stream of [...streams, third!]) stream.destroy()
+  })
+
   it('has room again after requests that failed, were given up, or were cancelled', async () => {
     vi.spyOn(console, 'warn').mockImplementation(() => undefined)
     upstream = new Upstream('it', service.url, 300, 1)

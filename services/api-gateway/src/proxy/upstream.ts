@@ -23,6 +23,11 @@ export interface UpstreamRequest {
 
 /** More at a time are refused: a service that has become slow is not helped by more, and each costs the gateway a connection. */
 const MOST_REQUESTS = 512
+/**
+ * Streams of events that are open at a time. They last, and cost a connection and no work while nothing happens: counted for themselves, or some
+ * hundred browsers that listen would be all that a service can have.
+ */
+const MOST_STREAMS = 10_000
 /** Shorter than services keep theirs (65 s), so that it is mostly the gateway that ends one. */
 const IDLE_CONNECTION_MS = 30_000
 
@@ -40,13 +45,15 @@ export class Upstream {
   private readonly send: typeof request
   private readonly logger = new Logger('Upstream')
   private running = 0
+  private streams = 0
 
-  /** @param patienceMs for how long nothing may move @param mostRequests that run at a time */
+  /** @param patienceMs for how long nothing may move @param mostRequests that run at a time @param mostStreams of events, beside them */
   constructor(
     readonly name: string,
     private readonly base: URL,
     private readonly patienceMs: number,
     private readonly mostRequests = MOST_REQUESTS,
+    private readonly mostStreams = MOST_STREAMS,
   ) {
     const isTls = base.protocol === 'https:'
     const options = { keepAlive: true, timeout: IDLE_CONNECTION_MS }
@@ -66,19 +73,29 @@ export class Upstream {
       if (this.running >= this.mostRequests)
         throw new ServiceUnavailableException(`The service ${this.name} has too much to do`)
       const sent = this.start(upstream)
+      let answer: IncomingMessage
       try {
-        return await headOf(sent)
+        answer = await headOf(sent)
       } catch (error) {
         if (signal?.aborted) throw signal.reason
         // The service closed the kept connection while it was taken up again. A body can't be sent twice, and what writes may have been done.
         const isStale = sent.reusedSocket && codeOf(error) === 'ECONNRESET'
         if (!isStale || body !== undefined || !SAFE.has(method)) throw this.faultOf(error, body)
+        continue
       }
+      return this.admitted(answer)
     }
   }
 
   close(): void {
     this.agent.destroy()
+  }
+
+  /** @throws ServiceUnavailableException it is one stream too many */
+  private admitted(answer: IncomingMessage): IncomingMessage {
+    if (!isEventStream(answer) || this.streams <= this.mostStreams) return answer
+    answer.destroy()
+    throw new ServiceUnavailableException(`The service ${this.name} has too many listeners`)
   }
 
   private start({ method, target, headers, body, signal }: UpstreamRequest): ClientRequest {
@@ -95,16 +112,22 @@ export class Upstream {
       timeout: this.patienceMs,
     })
     this.running++
-    let over = false
+    let counted: 'running' | 'streams' | undefined = 'running'
     const end = (): void => {
-      if (!over) this.running--
-      over = true
+      if (counted !== undefined) this[counted]--
+      counted = undefined
       signal?.removeEventListener('abort', abort)
       // The rest is nobody's, and behind it comes the next request of the connection.
       body?.unpipe(sent).resume()
     }
     const abort = () => sent.destroy()
     signal?.addEventListener('abort', abort)
+    sent.once('response', (answer) => {
+      if (counted === undefined || !isEventStream(answer)) return
+      this.running--
+      this.streams++
+      counted = 'streams'
+    })
     sent.on('timeout', () => sent.destroy(new SilentError()))
     // Both, for what fails fails before it closes, and whoever hears of it may ask again at once.
     sent.once('error', end).once('close', end)
@@ -123,6 +146,9 @@ export class Upstream {
     return new BadGatewayException(`The service ${this.name} could not be reached`)
   }
 }
+
+const isEventStream = ({ headers }: IncomingMessage): boolean =>
+  /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
 
 class SilentError extends Error {}
 

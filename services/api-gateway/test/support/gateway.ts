@@ -32,7 +32,13 @@ export async function startGateway(
   const config: GatewayConfig = {
     port: 0,
     databasePool: 1,
-    services: { 'master-data': upstream.url, 'rules-engine': upstream.url, finance: upstream.url, auth: upstream.url },
+    services: {
+      'master-data': upstream.url,
+      'rules-engine': upstream.url,
+      finance: upstream.url,
+      auth: upstream.url,
+      workflow: upstream.url,
+    },
     tokens: tokenOptions,
     revocations: { where: 'redis', whenUnknown: 'refuse' },
     // Enough for all that a test sends.

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { type StreamPlace, placeText } from './stream-place.js'
 
-/** Why a stream came to its end. */
-export type StreamEnd = 'client' | 'slow' | 'closing' | 'failed'
+/** Why a stream came to its end. `closed`: by this service, because it ends or because the stream has lasted long enough. */
+export type StreamEnd = 'client' | 'slow' | 'closed' | 'failed'
 
 /** How long a browser waits before it comes back, ms. */
 const RETRY_MS = 2_000
@@ -19,6 +19,7 @@ export class NotificationStream {
   private begun = false
   private ending: StreamEnd | undefined
   private jam: Jam | undefined
+  private beats = 0
 
   /** @param response of a client that is still there @param onEnd called once, whoever ended it */
   constructor(
@@ -62,20 +63,22 @@ export class NotificationStream {
     this.event('gap', { log })
   }
 
-  /** A comment, by which both ends and all between them see that the connection lives. */
-  beat(): void {
+  /** A comment, by which both ends and all between them see that the connection lives. @returns how many there were */
+  beat(): number {
+    this.beats++
     if (this.jam === undefined) {
       if (this.begun) this.write(':\n\n')
     } else if (this.jam.beats++ > 0) {
       this.ended('slow')
       this.response.destroy()
     }
+    return this.beats
   }
 
   /** The client comes back by itself, to another process. */
   close(): void {
     if (this.isOver) return
-    this.ended('closing')
+    this.ended('closed')
     if (this.begun) this.response.end()
   }
 

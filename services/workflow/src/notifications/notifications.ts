@@ -29,13 +29,15 @@ const MOST_WAITING_BYTES = 256 * 1_024
 const MOST_QUEUED = 16
 /** After one to two of them without reading, a client is slow. Shorter than the time after which a proxy takes a silent connection for a dead one: the gateway's is 10 s, others' 30 s or a minute. */
 const BEAT_MS = 5_000
+/** Five minutes. Whoever is still signed in comes back through the gateway, and whoever has signed out does not. */
+const MOST_BEATS = 60
 
 /** The streams of notifications that this process holds open. */
 @Injectable()
 export class Notifications implements OnModuleDestroy {
   private readonly streams = new Set<NotificationStream>()
   private readonly perUser = new Map<string, number>()
-  private readonly ended: Record<StreamEnd, number> = { client: 0, slow: 0, closing: 0, failed: 0 }
+  private readonly ended: Record<StreamEnd, number> = { client: 0, slow: 0, closed: 0, failed: 0 }
   private closing = false
 
   constructor(private readonly messages: RedisPubSubService) {}
@@ -80,7 +82,7 @@ export class Notifications implements OnModuleDestroy {
 
   @Interval('beat-notifications', BEAT_MS)
   beat(): void {
-    for (const stream of this.streams) stream.beat()
+    for (const stream of this.streams) if (stream.beat() >= MOST_BEATS) stream.close()
   }
 
   onModuleDestroy(): void {
