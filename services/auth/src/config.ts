@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Environment, readServiceConfig, readVariables, type ServiceConfig, variable } from '@vextrus/service-kit'
 import { z } from 'zod'
-import type { TokenOptions } from './tokens/tokens.js'
 import { SCRYPT_COST, type ScryptCost } from './users/passwords.js'
 
 /** Under it the configuration is injected. */
@@ -18,6 +17,13 @@ export interface AuthConfig extends ServiceConfig {
   readonly attempts: AttemptLimits
   /** Proxies before the service whose `X-Forwarded-For` is believed. 1: the gateway. */
   readonly trustedProxies: number
+}
+
+/** Who signs the tokens, and for whom. */
+export interface TokenOptions {
+  readonly issuer: string
+  /** Of access tokens: whoever else is behind the gateway. */
+  readonly audience: string
 }
 
 /** Ed25519. */

@@ -4,13 +4,6 @@ import { z } from 'zod'
 import { AUTH_CONFIG, type AuthConfig } from '../config.js'
 import { ALGORITHM, SigningKeys } from './signing-keys.js'
 
-/** Who signs the tokens, and for whom. */
-export interface TokenOptions {
-  readonly issuer: string
-  /** Of access tokens: whoever else is behind the gateway. */
-  readonly audience: string
-}
-
 /** How long an access token is good for. */
 export const ACCESS_S = 15 * 60
 /** For clocks that differ. */
