@@ -5,10 +5,11 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
  * context of whoever opened the connection, or published, and so with the tenant of a stranger's request.
  */
 export class HandlerScope {
-  private readonly context = new AsyncResource('VextrusSubscription')
+  /** Knows of the scope from its beginning, so that to run in it is one step. */
+  private readonly context = handling.run(this, () => new AsyncResource('VextrusSubscription'))
 
   run<T>(call: () => T): T {
-    return this.context.runInAsyncScope(() => handling.run(this, call))
+    return this.context.runInAsyncScope(call)
   }
 
   /** The caller runs in the handler of this subscription: it must not wait for the handler to end. */
