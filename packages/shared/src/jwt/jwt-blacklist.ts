@@ -81,13 +81,13 @@ export class JwtBlacklistService {
     if (questions.length === 0) return refused('claims')
     const { near } = this
     const now = this.clock.mono()
-    const missing: Question[] = []
+    let missing: Question[] | undefined
     for (const question of questions) {
       const known = near?.get(question.mark, now)
-      if (known === undefined) missing.push(question)
+      if (known === undefined) (missing ??= []).push(question)
       else if (question.revokes(known.value)) return refused(question.by)
     }
-    if (missing.length === 0) return false
+    if (missing === undefined) return false
     try {
       const found = await this.read(missing)
       const revoking = missing.find(({ revokes }, i) => revokes(found[i]!))
@@ -157,11 +157,13 @@ export class JwtBlacklistService {
   private questionsOf(claims: JwtClaims, token: string | undefined): Question[] {
     if (typeof claims !== 'object' || claims === null) return []
     const { jti, sub, iat, [this.options.tenantClaim]: tenant, [this.options.familyClaim]: family } = claims
-    const ids = [jti, family, sub, tenant].map(textOf)
+    const byJti = textOf(jti)
+    const byFamily = textOf(family)
+    const byUser = textOf(sub)
+    const byTenant = textOf(tenant)
     // It may be what the token was revoked by, in a form that can't be compared.
-    if ([jti, family, sub, tenant].some((claim, i) => ids[i] === undefined && !isAbsent(claim))) return []
+    if (isOdd(jti, byJti) || isOdd(family, byFamily) || isOdd(sub, byUser) || isOdd(tenant, byTenant)) return []
     if (!isAbsent(token) && !isToken(token)) return []
-    const [byJti, byFamily, byUser, byTenant] = ids
     const questions: Question[] = []
     if (byJti !== undefined) questions.push({ mark: jtiMark(byJti), by: 'jti', revokes: isThere })
     if (isToken(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
@@ -269,6 +271,11 @@ function secondOf(before: Date | number | undefined): number | null {
   const second = before instanceof Date ? Math.floor(before.getTime() / 1_000) : before
   if (Number.isInteger(second) && isSeconds(second)) return second
   throw new JwtClaimsError('`before` is a Date, or whole seconds since 1970, not milliseconds')
+}
+
+/** It is there, and no id. */
+function isOdd(claim: unknown, id: string | undefined): boolean {
+  return id === undefined && !isAbsent(claim)
 }
 
 function refused(by: Question['by'] | 'claims' | 'expired'): true {
