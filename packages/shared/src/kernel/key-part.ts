@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * A text that may come from the network, as the last part of a key: whatever it holds, bounded, and no two the same. Printable ASCII of up to 128
@@ -15,7 +15,7 @@ export function keySegment(text: string): string {
 
 /** SHA-256 as base64url. Of UTF-16: UTF-8 has no form for half a surrogate pair. */
 export function sha256(text: string): string {
-  return createHash('sha256').update(text, 'utf16le').digest('base64url')
+  return hash('sha256', Buffer.from(text, 'utf16le'), 'base64url')
 }
 
 const PLAIN = /^[!"$-~][ -~]{0,127}$/

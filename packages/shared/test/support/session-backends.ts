@@ -51,10 +51,11 @@ export async function clusterSessions(): Promise<SessionBackend> {
 export async function redisSessionStore(
   options: RedisConnectionOptions,
   keyPrefix: string,
+  { text = false }: { readonly text?: boolean } = {},
 ): Promise<{ store: RedisSessionStore; connection: RedisConnection }> {
   const connection = new RedisConnection({ commandTimeout: PATIENCE_MS, ...options }, { logger: SILENT })
   await connection.ready()
-  return { store: new RedisSessionStore(connection, new Keyspace(keyPrefix)), connection }
+  return { store: new RedisSessionStore(connection, new Keyspace(keyPrefix), { text }), connection }
 }
 
 function onRedis(
