@@ -212,3 +212,16 @@ it('memory gives back what has ended', async () => {
   expect(space.places.size).toBe(500)
   expect([...space.users.keys()]).toEqual(['u'])
 })
+
+describe('a session that another library keeps for a visitor who has not logged in', () => {
+  it('is none of ours: its id, brought as one, opens nothing and changes nothing', async () => {
+    const { sessions } = world()
+    const id = sessions.foreign.newId()
+    await sessions.foreign.put(id, { cart: [1] })
+    expect(await sessions.get(id)).toBeNull()
+    expect(await sessions.touch(id)).toBe(false)
+    await expect(sessions.update(id, () => ({ count: 1 }))).rejects.toThrowError(SessionNotFoundError)
+    expect(await sessions.foreign.get(id)).toEqual({ cart: [1] })
+    await expect(sessions.rotate(id)).rejects.toThrowError(SessionNotFoundError)
+  })
+})

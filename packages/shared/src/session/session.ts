@@ -117,7 +117,7 @@ export class SessionService<T = unknown> {
   /** The session, whose idle time begins anew; null: there is none of this id. @throws SessionUnavailableError, SerializationError */
   async get(id: string): Promise<Session<T> | null> {
     const ref = refOf(id)
-    const stored = ref && (await this.store().read(ref))
+    const stored = ref && (await this.find(ref))
     return stored ? this.read(id, stored) : null
   }
 
@@ -133,7 +133,7 @@ export class SessionService<T = unknown> {
     return this.turns.take(ref.hash, async () => {
       const pauses = new Backoff(PAUSES, this.random)
       for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-        const before = await this.store().read(ref)
+        const before = await this.find(ref)
         if (before === null) throw new SessionNotFoundError()
         const data = await change((await this.read(id, before)).data)
         const after = await this.store().write(ref, before.version, await this.encode(before.userId, data))
@@ -148,7 +148,7 @@ export class SessionService<T = unknown> {
   /** The idle time begins anew, as with {@link get}. False: there is no such session. @throws SessionUnavailableError */
   async touch(id: string): Promise<boolean> {
     const ref = refOf(id)
-    return ref !== undefined && (await this.store().read(ref)) !== null
+    return ref !== undefined && (await this.find(ref)) !== null
   }
 
   /**
@@ -161,7 +161,7 @@ export class SessionService<T = unknown> {
     const next = newSessionId(ref.home)
     const graceMs = grace === false ? 0 : this.options.rotationGraceMs
     const stored = await this.store().rotate(ref, refOf(next)!.hash, graceMs)
-    if (stored === null) throw new SessionNotFoundError()
+    if (stored === null || isNobodys(stored)) throw new SessionNotFoundError()
     return this.read(next, stored)
   }
 
@@ -206,6 +206,11 @@ export class SessionService<T = unknown> {
     sessionDestroyed.publish(() => ({ userId, count }))
     await this.ended?.(userId, tenants)
     return count
+  }
+
+  private async find(ref: SessionRef): Promise<StoredSession | null> {
+    const stored = await this.store().read(ref)
+    return stored === null || isNobodys(stored) ? null : stored
   }
 
   /** Those in which something of the user's may be cached. */
@@ -260,6 +265,11 @@ const MOST_ATTEMPTS = 50
 const PAUSES = { baseMs: 2, capMs: 100 }
 const MOST_META = 4_096
 const HANDLE = /^[\w-]{43}$/
+
+/** Of another library, for a visitor who has not logged in: whoever brings the id of such a one as that of a session of ours is nobody. */
+function isNobodys({ userId }: StoredSession): boolean {
+  return userId === ''
+}
 
 function metaKey(userId: string): string {
   return `session-meta:${userId}`
