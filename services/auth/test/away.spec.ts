@@ -1,19 +1,18 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
-import { startDatabase } from '../../service-kit/test/support/test-service.js'
 import { DEMO_ACCOUNTS } from '../src/seed/demo-accounts.js'
+import { startPostgres, type TestDatabase } from './support/database.js'
 import { claimsOf, startAuth, startGateway, type TestAuth, type TestGateway, until } from './support/fleet.js'
 
 /** One test, in which Redis goes and comes back. */
 
 let redis: RedisServer
-let database: EmbeddedPostgres
+let database: TestDatabase
 let auth: TestAuth
 let gateway: TestGateway
 
 beforeAll(async () => {
-  ;[redis, database] = await Promise.all([startRedis(), startDatabase()])
+  ;[redis, database] = await Promise.all([startRedis(), startPostgres()])
   const place = { redis: { url: redis.url }, database }
   auth = await startAuth(place)
   gateway = await startGateway(auth, place)

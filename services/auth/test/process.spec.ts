@@ -1,17 +1,16 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { compiledService } from '../../service-kit/test/support/service-process.js'
-import { startDatabase } from '../../service-kit/test/support/test-service.js'
 import { DEMO_ACCOUNTS } from '../src/seed/demo-accounts.js'
+import { startPostgres, type TestDatabase } from './support/database.js'
 
 /** The service as it is started: the compiled `dist/main.js` in a process of its own. */
 
 let service: ReturnType<typeof compiledService>
-let database: EmbeddedPostgres
+let database: TestDatabase
 
 beforeAll(async () => {
   service = compiledService('services/auth')
-  database = await startDatabase()
+  database = await startPostgres()
 })
 
 afterAll(async () => {

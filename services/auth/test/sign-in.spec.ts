@@ -1,15 +1,9 @@
 import { MemoryHub } from '@vextrus/shared/cache'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  postgresPrograms,
-  type RealPostgres,
-  startRealPostgres,
-} from '../../../packages/shared/test/support/real-postgres.js'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { patient } from '../../service-kit/test/support/servers.js'
-import { startDatabase } from '../../service-kit/test/support/test-service.js'
 import { DEMO_ACCOUNTS } from '../src/seed/demo-accounts.js'
+import { startPostgres, type TestDatabase } from './support/database.js'
 import {
   claimsOf,
   type Place,
@@ -43,31 +37,29 @@ async function stopFleet(): Promise<void> {
 
 const places: [string, () => { start(): Promise<Place>; stop(): Promise<unknown> }][] = [
   [
-    'one memory, and an embedded Postgres',
+    'one memory, and Postgres',
     () => {
-      let database: EmbeddedPostgres
+      let database: TestDatabase | undefined
       return {
-        start: async () => ({ hub: new MemoryHub(), database: (database = await startDatabase()) }),
-        stop: () => database?.stop(),
+        start: async () => ({ hub: new MemoryHub(), database: (database = await startPostgres()) }),
+        stop: async () => database?.stop(),
       }
     },
   ],
-]
-if (postgresPrograms !== undefined) {
-  places.push([
+  [
     'Redis and Postgres',
     () => {
-      let servers: [RealPostgres, RedisServer] | undefined
+      let servers: [TestDatabase, RedisServer] | undefined
       return {
         async start() {
-          servers = await Promise.all([startRealPostgres(postgresPrograms ?? ''), startRedis()])
-          return { database: { url: servers[0].url, poolSize: 5 }, redis: patient(servers[1]) }
+          servers = await Promise.all([startPostgres(), startRedis()])
+          return { database: servers[0], redis: patient(servers[1]) }
         },
         stop: () => Promise.all((servers ?? []).map((server) => server.stop())),
       }
     },
-  ])
-}
+  ],
+]
 
 describe.each(places)('on %s', (_, placeOf) => {
   const place = placeOf()
