@@ -11,7 +11,7 @@ import { JwtBlacklistService, RefreshTokenFamilies } from '@vextrus/shared/jwt'
 import { type SessionInfo, SessionService } from '@vextrus/shared/session'
 import { ACCESS_S, type AccessClaims, InvalidTokenError, Tokens } from '../tokens/tokens.js'
 import { type KnownUser, Users } from '../users/users.js'
-import { Attempts } from './attempts.js'
+import { type Attempt, Attempts } from './attempts.js'
 
 /** A session ends when no token of it was refreshed for so long, and at the latest after `absoluteS`. */
 export const SESSION = { idleS: 30 * 60, absoluteS: 12 * 60 * 60 } as const
@@ -64,7 +64,7 @@ export class SignIns {
   async logIn({ tenantId, name, password }: Credentials, { userAgent, address }: Device): Promise<TokenPair> {
     const attempt = { tenantId, name, address }
     await this.attempts.spend(attempt)
-    const user = await this.users.withPassword(tenantId, name, password)
+    const user = await this.known(attempt, password)
     if (user === undefined) throw new UnauthorizedException('The tenant, the name or the password is wrong')
     await this.attempts.giveBack(attempt)
     const meta = { userAgent, ...(address === undefined ? {} : { address }) }
@@ -131,6 +131,16 @@ export class SignIns {
     await this.end(claims.sub, handle)
   }
 
+  /** An attempt of which nobody has learned anything, for too many log in at once or the database is away, is none. */
+  private async known(attempt: Attempt, password: string): Promise<KnownUser | undefined> {
+    try {
+      return await this.users.withPassword(attempt.tenantId, attempt.name, password)
+    } catch (error) {
+      await this.attempts.giveBack(attempt)
+      throw error
+    }
+  }
+
   /** The family first: its tokens are refused from then on, and what is still in the list can be ended again. */
   private async end(userId: string, handle: string): Promise<void> {
     await this.families.end(handle)
@@ -140,6 +150,10 @@ export class SignIns {
   /**
    * A token that is revoked before anybody has seen it was dated in a second in which the user logged out everywhere: `iat` knows no smaller step.
    * It is dated in the next one, once that has come.
+   *
+   * What logs the user out everywhere ends the sessions first, and then revokes all up to its second. So the session is asked for once more, after
+   * the date is known: where it is still there, a log-out that ends it revokes this date too; else a token that was slow would outlive its log-out.
+   * @throws UnauthorizedException the session has ended meanwhile
    */
   private async pair(user: KnownUser, session: SessionInfo & { readonly id: string }, jti: string): Promise<TokenPair> {
     const { id: sub, tenantId, roles } = user
@@ -147,6 +161,7 @@ export class SignIns {
     const exp = Math.floor(session.createdAt.getTime() / 1_000) + SESSION.absoluteS
     const access = { sub, tenantId, roles: [...roles], jti: randomUUID(), fam: handle, sid: handle }
     const iat = await this.dateOf({ sub, tenantId, jti: access.jti })
+    if (!(await this.sessions.touch(session.id))) throw ended()
     return {
       accessToken: await this.tokens.signAccess(access, iat),
       tokenType: 'Bearer',
