@@ -213,6 +213,20 @@ describe.each(['memory', 'redis'] as const)('notifications, with the %s driver',
   })
 })
 
+it('a stream that was about to begin when the service ends is refused, and its client does not wait', async () => {
+  const api = await startTestService(servers.database)
+  const messages = api.app.get(RedisPubSubService)
+  const lastId = messages.lastId.bind(messages)
+  messages.lastId = async (channel) => {
+    const id = await lastId(channel)
+    queueMicrotask(() => queueMicrotask(() => api.notifications.onModuleDestroy()))
+    return id
+  }
+  const { status } = await api.send(clerk, 'GET', '/notifications')
+  await api.close()
+  expect(status).toBe(503)
+})
+
 it('without Redis there is no stream, and the client is told to come back', async () => {
   const api = await startTestService(servers.database, { url: servers.redis.url })
   await servers.redis.kill()

@@ -27,7 +27,10 @@ const MOST_STREAMS = 10_000
 const MOST_WAITING_BYTES = 256 * 1_024
 /** The rest waits in the log. */
 const MOST_QUEUED = 16
-/** After one to two of them without reading, a client is slow. Shorter than the time after which a proxy takes a silent connection for a dead one: the gateway's is 10 s, others' 30 s or a minute. */
+/**
+ * After one to two of them without reading, a client is slow. Shorter than the time after which a proxy takes a silent connection for a dead one:
+ * the gateway's is 10 s, others' 30 s or a minute.
+ */
 const BEAT_MS = 5_000
 /** Five minutes. Whoever is still signed in comes back through the gateway, and whoever has signed out does not. */
 const MOST_BEATS = 60
@@ -61,6 +64,10 @@ export class Notifications implements OnModuleDestroy {
       leave()
       throw error
     }
+    if (this.closing) {
+      leave()
+      throw tooMany()
+    }
     // It has left meanwhile, and nobody would hear of it any more.
     if (response.destroyed) return leave()
     const subscriptions: Subscription[] = []
@@ -74,6 +81,8 @@ export class Notifications implements OnModuleDestroy {
     try {
       await this.follow(listener, place, stream, subscriptions)
       stream.begin()
+      // It was closed before it had begun, and its client is there.
+      if (!response.headersSent && !response.destroyed) throw tooMany()
     } catch (error) {
       stream.fail()
       if (!response.headersSent) throw error
@@ -93,7 +102,7 @@ export class Notifications implements OnModuleDestroy {
   /** Takes a place among those of the user. Answers how to give it back. */
   private enter({ tenantId, userId }: Listener): () => void {
     if (this.closing || this.streams.size >= MOST_STREAMS) {
-      throw new ServiceUnavailableException('There are too many streams here: try again')
+      throw tooMany()
     }
     const name = userChannel(tenantId, userId)
     const count = this.perUser.get(name) ?? 0
@@ -135,3 +144,6 @@ export class Notifications implements OnModuleDestroy {
     }
   }
 }
+
+const tooMany = (): ServiceUnavailableException =>
+  new ServiceUnavailableException('There are too many streams here, or the service ends: try again')
