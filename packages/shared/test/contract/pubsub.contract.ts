@@ -69,6 +69,20 @@ export function pubSubContract(name: string, makeBackend: () => Promise<PubSubBa
       expect(heard).toEqual([1, 2])
     })
 
+    it('who asks where a log stands hears later all that has come since', async () => {
+      expect(await one.lastId(channel)).toBe('0-0')
+      await one.publish(channel, 'live')
+      expect(await one.lastId(channel)).toBe('0-0')
+      const { id } = await one.publish(channel, 'before', { durable: true })
+      const place = await other.lastId(channel)
+      expect(place).toBe(id)
+      await one.publish(channel, 'after', { durable: true })
+      const heard: unknown[] = []
+      await other.subscribe(channel, (message) => void heard.push(message), { from: place })
+      await until('what came since', () => heard.length > 0)
+      expect(heard).toEqual(['after'])
+    })
+
     it('that are durable come once and in order to who begins while they are published', async () => {
       const heard: Record<string, number[]> = {}
       const listen = async (from: string, service: RedisPubSubService): Promise<void> => {
