@@ -118,7 +118,8 @@ describe('several processes on one Redis', () => {
     )
     await waitFor('it to keep what it is answered', () => refused.pushes.live, 30_000)
     const other = { ...claims, jti: `${claims.jti}x` }
-    for (const each of [tracking, refused]) for (const one of [claims, other]) expect(await accepts(each, one)).toBe(true)
+    for (const each of [tracking, refused])
+      for (const one of [claims, other]) expect(await accepts(each, one)).toBe(true)
     await tracking.blacklist.revoke({ jti: claims.jti })
     await refused.blacklist.revoke({ jti: other.jti })
     expect(await Promise.all([tracking, refused].map(({ pushes }) => pushes.barrier()))).toEqual([true, true])
