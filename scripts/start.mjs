@@ -1,5 +1,6 @@
 // `npm start`: sets up what is missing, builds the toolkit and the services, and runs the services until Ctrl-C or SIGTERM. When all are ready it
 // measures what a read costs, tries the gateway, and prints one line `ready <url>` for each, last, in the order of their names above.
+// `npm start -- --built` runs what was built before.
 import { build, libraries } from './lib/build.mjs'
 import { serve } from './lib/fleet.mjs'
 import { BY_START, SERVICES } from './lib/fleet-names.mjs'
@@ -12,8 +13,10 @@ import { latencyLines, portOf, sharedLines } from './lib/start-report.mjs'
 const LONGEST_LOOK_MS = 15_000
 
 await main(async () => {
-  await ensureDependencies()
-  for (const folder of [...libraries, ...SERVICES.map((name) => `services/${name}`)]) await build(folder)
+  if (!process.argv.includes('--built')) {
+    await ensureDependencies()
+    for (const folder of [...libraries, ...SERVICES.map((name) => `services/${name}`)]) await build(folder)
+  }
   const services = BY_START.map((name) => {
     const port = portOf(process.env.PORT, SERVICES.indexOf(name))
     const env = (urls) => ({

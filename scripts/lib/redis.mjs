@@ -7,12 +7,35 @@ import { join } from 'node:path'
 import { Stop } from './run.mjs'
 import { findRedisServer } from './setup.mjs'
 
-/** Starts a server, with more arguments perhaps, and answers its `url`, its `port` and the way to `stop` it. */
+/**
+ * Starts a server, with more arguments perhaps, and answers its `url`, its `port` and the way to `stop` it: or to `kill` it and to `restart` it,
+ * on its port and with what it has written to its folder.
+ */
 export async function startRedis(...args) {
   const folder = mkdtempSync(join(tmpdir(), 'vextrus-redis-'))
   const port = await freePort()
   const fixed = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
   const settings = [...fixed, ...args].map(String)
+  let server = await launch(settings)
+  const end = (signal) => {
+    server.child.kill(signal)
+    return server.ended
+  }
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    kill: () => end('SIGKILL'),
+    restart: async () => {
+      server = await launch(settings)
+    },
+    async stop() {
+      await end('SIGTERM')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function launch(settings) {
   const child = spawn(findRedisServer(), settings, { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = new Promise((resolve) => child.once('close', resolve))
   let log = ''
@@ -24,15 +47,7 @@ export async function startRedis(...args) {
     child.stderr.on('data', (text) => (log += text))
     void ended.then(() => reject(new Stop(`The Redis server ended while it started:\n${log}`)))
   })
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM')
-      await ended
-      rmSync(folder, { recursive: true, force: true })
-    },
-  }
+  return { child, ended }
 }
 
 /** A port that nobody listens on at the moment. */

@@ -29,6 +29,15 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     passwordHash: '$scrypt$ln=15,r=8,p=3$zrwvmcipVHD/F2PrUAFTWg$p5eQxibjt1FWU/NzSxZ+RourgTUO6S2h6W7LprxptVw',
   },
   {
+    id: 'u-4d9be063',
+    tenantId: 'elbe-elektronik',
+    name: 'bruno',
+    displayName: 'Bruno Keller',
+    roles: ['clerk'],
+    password: 'bruno-of-elbe-demo',
+    passwordHash: '$scrypt$ln=15,r=8,p=3$Lomrac8voEF9BL62t4WyQw$MH4K7Qci7G1zgNNtyHyQjAL9mN25LyWtgUtljFN7+XE',
+  },
+  {
     id: 'u-e58a16c7',
     tenantId: 'elbe-elektronik',
     name: 'ada',
