@@ -29,15 +29,6 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     passwordHash: '$scrypt$ln=15,r=8,p=3$zrwvmcipVHD/F2PrUAFTWg$p5eQxibjt1FWU/NzSxZ+RourgTUO6S2h6W7LprxptVw',
   },
   {
-    id: 'u-4d9be063',
-    tenantId: 'elbe-elektronik',
-    name: 'bruno',
-    displayName: 'Bruno Keller',
-    roles: ['clerk'],
-    password: 'bruno-of-elbe-demo',
-    passwordHash: '$scrypt$ln=15,r=8,p=3$Lomrac8voEF9BL62t4WyQw$MH4K7Qci7G1zgNNtyHyQjAL9mN25LyWtgUtljFN7+XE',
-  },
-  {
     id: 'u-e58a16c7',
     tenantId: 'elbe-elektronik',
     name: 'ada',
@@ -45,5 +36,14 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
     roles: ['approver', 'clerk'],
     password: 'ada-of-elbe-demo',
     passwordHash: '$scrypt$ln=15,r=8,p=3$dX5ABDzC+B8gExWYHScQTA$0tSYf0um6lgnYc+Z2KgrvLuDAwJewx73YgWlgW8dpEY',
+  },
+  {
+    id: 'u-4d9be063',
+    tenantId: 'elbe-elektronik',
+    name: 'bruno',
+    displayName: 'Bruno Keller',
+    roles: ['clerk'],
+    password: 'bruno-of-elbe-demo',
+    passwordHash: '$scrypt$ln=15,r=8,p=3$Lomrac8voEF9BL62t4WyQw$MH4K7Qci7G1zgNNtyHyQjAL9mN25LyWtgUtljFN7+XE',
   },
 ]
