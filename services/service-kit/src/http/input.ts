@@ -14,14 +14,14 @@ export const amount = z
   .regex(/^\d{1,10}(\.\d{1,4})?$/, 'must be a decimal string such as "12.50"')
   .meta({ example: '12.50' })
 
-/** Text that people type: no control characters, which also have no place in a cache key. */
+/** Text that people type: no control characters, which also have no place in a cache key, and no halves of surrogate pairs, which Postgres refuses in JSON. */
 export const label = (max: number) =>
   z
     .string()
     .trim()
     .min(1)
     .max(max)
-    .regex(/^\P{Cc}*$/u, 'must not contain control characters')
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters, nor halves of characters')
 
 /** A name in an address and a cache key: `invoice.approval`. */
 export const slug = (example: string) =>

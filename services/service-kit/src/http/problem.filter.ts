@@ -34,7 +34,7 @@ export class ProblemFilter implements ExceptionFilter {
       type: 'about:blank',
       title: titles[status] ?? 'Error',
       status,
-      detail: status === 500 || !(error instanceof Error) ? 'The request could not be answered' : error.message,
+      detail: detailOf(error, status),
     }
     const faults = error instanceof HttpException ? faultsOf(error) : undefined
     if (faults !== undefined) problem.errors = [...faults]
@@ -50,6 +50,13 @@ function ownProblemOf(error: unknown): object | undefined {
   return typeof body === 'object' && 'type' in body && 'title' in body ? body : undefined
 }
 
+function detailOf(error: unknown, status: number): string {
+  if (status === 500 || !(error instanceof Error)) return 'The request could not be answered'
+  // Express's body parser quotes what it could not read, which may be a password.
+  if (error.cause instanceof SyntaxError) return 'The body is not valid JSON'
+  return error.message
+}
+
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -62,7 +69,9 @@ const titles: Readonly<Record<number, string>> = {
   415: 'Unsupported Media Type',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   502: 'Bad Gateway',
+  503: 'Service Unavailable',
   504: 'Gateway Timeout',
 }
 
