@@ -11,5 +11,7 @@ export default defineConfig({
     // Integration tests start servers and processes and then mostly wait for them: three at a time use two cores; more starve each other.
     maxWorkers: 3,
     reporters: ['default'],
+    // The reason of a failure in full: of one that comes once in many runs there is nothing else.
+    chaiConfig: { truncateThreshold: 0 },
   },
 })

@@ -37,7 +37,9 @@ export function failures(report, folder) {
 }
 
 function failure(where, reason) {
-  return `${FAILURE_MARK}${where}: ${reason?.split('\n', 1)[0] ?? 'no reason given'}`.slice(0, 500)
+  // The report has no words for what failed in a hook of a suite: vitest printed them.
+  const line = reason?.split('\n', 1)[0]
+  return `${FAILURE_MARK}${where}: ${line ? line : 'a hook failed, see "Failed Suites"'}`.slice(0, 500)
 }
 
 /** How each line of `failures` begins. */

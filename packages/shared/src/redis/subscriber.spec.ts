@@ -56,6 +56,16 @@ describe('a subscription', () => {
     expect(port.last.sent).toContain('SUBSCRIBE news')
   })
 
+  it('takes a handler that answers what is no promise, as an arrow function on `push` does', async () => {
+    const lengths: SubscriptionHandler = {
+      message: ((payload) => heard.push(payload.toString())) as (payload: Buffer) => void,
+    }
+    await subscriber.subscribe({ channel: 'news' }, lengths)
+    port.last.publish('news', 'hello')
+    expect(heard).toEqual(['hello'])
+    expect(errors).toEqual([])
+  })
+
   it('of a pattern is told the channel', async () => {
     await subscriber.subscribe({ pattern: 'news.*' }, handler())
     port.last.publish('news.local', 'hello', 'news.*')

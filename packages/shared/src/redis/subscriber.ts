@@ -182,10 +182,12 @@ export class Subscriber {
   }
 
   /** Runs what is the subscriber's, now; its failure, also a later one, is reported. Must not cost a promise: each handler of each message comes here. */
-  private guard(topic: Topic, call: () => void | Promise<void>): void {
+  private guard(topic: Topic, call: () => unknown): void {
     const failed = (error: unknown): void => this.options.onError(error, topic.target)
     try {
-      call()?.then(undefined, failed)
+      const settling = call()
+      // A handler that promises nothing may answer anything.
+      if (settling instanceof Promise) settling.catch(failed)
     } catch (error) {
       failed(error)
     }
