@@ -316,6 +316,44 @@ describe('a check', () => {
     expect(await later.blacklist.isRevoked(claimsOf({ jti: 'b' }))).toBe(true)
   })
 
+  it.each<[string, (other: ReturnType<JwtWorld['process']>, token: string) => Promise<unknown>]>([
+    ['its `jti`', ({ blacklist: others }) => others.revoke({ jti: 'a' })],
+    ['the token', ({ blacklist: others }, token) => others.revokeToken(token)],
+    ['its family', ({ store: theirs }) => new RefreshTokenFamilies(() => theirs).end('f')],
+    ['its user', ({ blacklist: others }) => others.revokeAllForUser('ann')],
+    ['its user in its tenant', ({ blacklist: others }) => others.revokeAllForUser('ann', { tenantId: 't' })],
+  ])('of a token that has passed hears of a revocation by %s', async (_by, revoke) => {
+    const other = world.process()
+    await new RefreshTokenFamilies(() => other.store).begin('f', 'a')
+    const claims = claimsOf({ tenantId: 't', fam: 'f' })
+    const token = tokenOf(claims)
+    for (let i = 0; i < 3; i++) expect(await blacklist.isRevoked(claims, token)).toBe(false)
+    expect(store.reads).toHaveLength(1)
+    await revoke(other, token)
+    expect(await blacklist.isRevoked(claims, token)).toBe(true)
+  })
+
+  it('takes no token for another that has passed under its `jti`', async () => {
+    const other = world.process()
+    const claims = claimsOf({ tenantId: 't', fam: 'f' })
+    const [token, revokedToken] = [tokenOf(claims), tokenOf({ ...claims, more: 1 })]
+    await other.blacklist.revokeAllForUser('bob')
+    await other.blacklist.revokeAllForUser('ann', { tenantId: 'u' })
+    await other.blacklist.revokeToken(revokedToken)
+    await other.blacklist.revokeAllForUser('ann', { before: world.now - 10 })
+    const families = new RefreshTokenFamilies(() => other.store)
+    await families.begin('g', 'a')
+    await families.end('g')
+    for (let i = 0; i < 3; i++) expect(await blacklist.isRevoked(claims, token)).toBe(false)
+    expect(await blacklist.isRevoked({ ...claims, sub: 'bob' }, token)).toBe(true)
+    expect(await blacklist.isRevoked({ ...claims, tenantId: 'u' }, token)).toBe(true)
+    expect(await blacklist.isRevoked({ ...claims, fam: 'g' }, token)).toBe(true)
+    expect(await blacklist.isRevoked({ ...claims, iat: world.now - 10 }, token)).toBe(true)
+    expect(await blacklist.isRevoked(claims, revokedToken)).toBe(true)
+    expect(await blacklist.isRevoked({ ...claims, exp: world.now - 61 }, token)).toBe(true)
+    expect(await blacklist.isRevoked(claims, token)).toBe(false)
+  })
+
   it('hears of a family that has ended', async () => {
     const other = world.process()
     const families = new RefreshTokenFamilies(() => other.store)

@@ -1,10 +1,11 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
-import { CoherentMap, type InvalidationSource, type Ticket } from '../kernel/coherent-map.js'
+import { CoherentMap, type InvalidationSource, type Kept, type Ticket } from '../kernel/coherent-map.js'
 import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
 import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import { type Asked, PassedTokens } from './passed-tokens.js'
 import {
   expOf,
   isAbsent,
@@ -51,6 +52,7 @@ export class JwtBlacklistService {
   private readonly clock: Clock
   private readonly stalenessMs: number
   private near: CoherentMap<Answer> | undefined
+  private passed: PassedTokens<Answer> | undefined
   /** What `near` hears of. */
   private heard: InvalidationSource | undefined
   private closed = false
@@ -75,19 +77,31 @@ export class JwtBlacklistService {
    * @param token as it was presented, without `Bearer`
    * @throws JwtUnavailableError nobody knows, and `jwt.onUnavailable` is `'throw'`
    */
-  async isRevoked(claims: JwtClaims, token?: string): Promise<boolean> {
+  isRevoked(claims: JwtClaims, token?: string): Promise<boolean> {
+    const asked = this.askedOf(claims, token)
+    if (asked !== undefined && !this.isOver(claims) && this.passed?.has(asked, this.clock.mono()) === true)
+      return PASSED
+    return this.judge(claims, asked)
+  }
+
+  private async judge(claims: JwtClaims, asked: Asked | undefined): Promise<boolean> {
     if (this.isOver(claims)) return refused('expired')
-    const questions = this.questionsOf(claims, token)
+    const questions = asked === undefined ? [] : questionsOf(asked)
     if (questions.length === 0) return refused('claims')
     const { near } = this
     const now = this.clock.mono()
-    let missing: Question[] | undefined
+    const missing: Question[] = []
+    const standing: Kept<Answer>[] = []
     for (const question of questions) {
-      const known = near?.get(question.mark, now)
-      if (known === undefined) (missing ??= []).push(question)
-      else if (question.revokes(known.value)) return refused(question.by)
+      const known = near?.find(question.mark, now)
+      if (known === undefined) missing.push(question)
+      else if (question.revokes(known.value.value)) return refused(question.by)
+      else standing.push(known)
     }
-    if (missing === undefined) return false
+    if (missing.length === 0) {
+      this.passed?.add(asked!, standing)
+      return false
+    }
     try {
       const found = await this.read(missing)
       const revoking = missing.find(({ revokes }, i) => revokes(found[i]!))
@@ -151,33 +165,13 @@ export class JwtBlacklistService {
     this.closed = true
     this.near?.close()
     this.near = undefined
+    this.passed = undefined
   }
 
-  /** None: nothing can revoke it. */
-  private questionsOf(claims: JwtClaims, token: string | undefined): Question[] {
-    if (typeof claims !== 'object' || claims === null) return []
+  private askedOf(claims: JwtClaims, token: string | undefined): Asked | undefined {
+    if (typeof claims !== 'object' || claims === null) return undefined
     const { jti, sub, iat, [this.options.tenantClaim]: tenant, [this.options.familyClaim]: family } = claims
-    const byJti = textOf(jti)
-    const byFamily = textOf(family)
-    const byUser = textOf(sub)
-    const byTenant = textOf(tenant)
-    // It may be what the token was revoked by, in a form that can't be compared.
-    if (isOdd(jti, byJti) || isOdd(family, byFamily) || isOdd(sub, byUser) || isOdd(tenant, byTenant)) return []
-    if (!isAbsent(token) && !isToken(token)) return []
-    const questions: Question[] = []
-    if (byJti !== undefined) questions.push({ mark: jtiMark(byJti), by: 'jti', revokes: isThere })
-    if (isToken(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
-    if (byFamily !== undefined) {
-      questions.push({ mark: familyMark(keySegment(byFamily)), by: 'family', revokes: isThere })
-    }
-    if (byUser !== undefined) {
-      // Without `iat` nobody knows that it is younger.
-      const isOld = (value: string | null): boolean =>
-        value !== null && !(typeof iat === 'number' && Math.floor(iat) > Number(value))
-      questions.push({ mark: userMark(byUser, undefined), by: 'user', revokes: isOld })
-      if (byTenant !== undefined) questions.push({ mark: userMark(byUser, byTenant), by: 'user', revokes: isOld })
-    }
-    return questions
+    return { jti, sub, iat, tenant, family, token }
   }
 
   /** On this process's clock, as whoever verified the token has looked at `exp`. One that is ahead by more than `skew` refuses too much. */
@@ -224,13 +218,9 @@ export class JwtBlacklistService {
     if (this.near !== undefined && this.heard === source) return this.near
     this.near?.close()
     this.heard = source
-    this.near = new CoherentMap({
-      source,
-      clock: this.clock,
-      maxBytes: maxEntries * (ENTRY_BYTES + 128),
-      maxEntries,
-      stalenessMs: this.stalenessMs,
-    })
+    const maxBytes = maxEntries * (ENTRY_BYTES + 128)
+    this.near = new CoherentMap({ source, clock: this.clock, maxBytes, maxEntries, stalenessMs: this.stalenessMs })
+    this.passed = new PassedTokens(this.near, maxBytes)
     return this.near
   }
 
@@ -257,10 +247,38 @@ interface Question {
   readonly revokes: (value: string | null) => boolean
 }
 
+/** None: nothing can revoke it. */
+function questionsOf({ jti, sub, iat, tenant, family, token }: Asked): Question[] {
+  const byJti = textOf(jti)
+  const byFamily = textOf(family)
+  const byUser = textOf(sub)
+  const byTenant = textOf(tenant)
+  // It may be what the token was revoked by, in a form that can't be compared.
+  if (isOdd(jti, byJti) || isOdd(family, byFamily) || isOdd(sub, byUser) || isOdd(tenant, byTenant)) return []
+  if (!isAbsent(token) && !isToken(token)) return []
+  const questions: Question[] = []
+  if (byJti !== undefined) questions.push({ mark: jtiMark(byJti), by: 'jti', revokes: isThere })
+  if (isToken(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
+  if (byFamily !== undefined) {
+    questions.push({ mark: familyMark(keySegment(byFamily)), by: 'family', revokes: isThere })
+  }
+  if (byUser !== undefined) {
+    // Without `iat` nobody knows that it is younger.
+    const isOld = (value: string | null): boolean =>
+      value !== null && !(typeof iat === 'number' && Math.floor(iat) > Number(value))
+    questions.push({ mark: userMark(byUser, undefined), by: 'user', revokes: isOld })
+    if (byTenant !== undefined) questions.push({ mark: userMark(byUser, byTenant), by: 'user', revokes: isOld })
+  }
+  return questions
+}
+
 /** What an answer weighs in memory beside its mark. */
 const ENTRY_BYTES = 200
 /** Answers are proven fresh for as long as they are kept; but where tracking is refused, nobody tells of what Redis itself or others have dropped. */
 const KEPT_MS = 600_000
+
+/** One for all: a promise costs as much as the check. */
+const PASSED = Promise.resolve(false)
 
 function isThere(value: string | null): boolean {
   return value !== null

@@ -275,6 +275,43 @@ describe('what a value weighs', () => {
   })
 })
 
+describe('what was found', () => {
+  const found = (...keys: string[]) => keys.map((key) => map.find(key, now)!)
+
+  it('holds while `find` would answer it again', () => {
+    fill('a', 'va')
+    fill('b', 'vb')
+    const both = found('a', 'b')
+    expect(both.map(({ value }) => value)).toEqual(['va', 'vb'])
+    expect(map.holds(both, now)).toBe(true)
+    now += 1_999
+    expect(map.holds(both, now)).toBe(true)
+    now += 1
+    expect(map.holds(both, now)).toBe(false)
+    // R18: a later proof makes it usable again.
+    source.from = now
+    expect(map.holds(both, now)).toBe(true)
+  })
+
+  it.each<[string, () => unknown]>([
+    ['a push (R17)', () => source.push('b')],
+    ['an own write (R17)', () => map.invalidate('b')],
+    ['a gap (R20)', () => source.reset()],
+    ['another value of its key', () => fill('b', 'other')],
+    ['the end of its time', () => (source.from = now += 500)],
+    ['a lack of room', () => fill('c', 'large', { size: 990 })],
+    ['the end of the map', () => map.close()],
+  ])('holds no more after %s, also when the key is filled anew', (_what, happen) => {
+    fill('a', 'va', { size: 10 })
+    fill('b', 'vb', { size: 10, ttlMs: 500 })
+    const both = found('a', 'b')
+    happen()
+    expect(map.holds(both, now)).toBe(false)
+    fill('b', 'vb')
+    expect(map.holds(both, now)).toBe(false)
+  })
+})
+
 describe('a closed map', () => {
   it('has stopped listening, holds nothing and takes nothing', () => {
     fill('vextrus:a', 'v1')

@@ -36,7 +36,11 @@ export class CoherentMap<V> {
     this.source = options.source
     this.clock = options.clock
     this.stalenessMs = options.stalenessMs
-    this.items = new LRUCache({ maxSize: options.maxBytes, max: options.maxEntries })
+    this.items = new LRUCache({
+      maxSize: options.maxBytes,
+      max: options.maxEntries,
+      dispose: (item) => (item.kept = false),
+    })
     this.stopListening = this.source.listen({
       invalidate: (key) => this.invalidate(key),
       reset: () => this.reset(),
@@ -48,14 +52,30 @@ export class CoherentMap<V> {
    * @param now the clock's monotonic time, from whoever has just looked
    */
   get(key: string, now: number = this.clock.mono()): V | undefined {
+    return this.find(key, now)?.value
+  }
+
+  /** As {@link get}; what it answers can be asked about again by {@link holds}. */
+  find(key: string, now: number): Kept<V> | undefined {
     const item = this.items.get(key)
     if (item === undefined) return undefined
     if (now >= item.expiresAt) {
       this.items.delete(key)
       return undefined
     }
-    // R18. The item stays: a later proof makes it usable again, because everything up to that proof will have been heard.
-    return now - this.source.validFrom() < this.stalenessMs ? item.value : undefined
+    // The item stays: a later proof makes it usable again, because everything up to that proof will have been heard.
+    return this.isFresh(now) ? item : undefined
+  }
+
+  /** Whether {@link find} would answer each of these again: without a look-up, which also is what keeps a value when there is no more room. */
+  holds(found: readonly Kept<V>[], now: number): boolean {
+    for (const { kept, expiresAt } of found) if (!kept || now >= expiresAt) return false
+    return this.isFresh(now)
+  }
+
+  /** R18. */
+  private isFresh(now: number): boolean {
+    return now - this.source.validFrom() < this.stalenessMs
   }
 
   /**
@@ -83,7 +103,11 @@ export class CoherentMap<V> {
     const fills = ticket.key === key && !ticket.dirty && ticket.epoch === this.source.epoch
     ticket.close()
     if (!fills || !(ttlMs > 0)) return false
-    this.items.set(key, { value, expiresAt: ticket.takenAt + ttlMs }, { size: Math.max(1, Math.ceil(size)) })
+    this.items.set(
+      key,
+      { value, expiresAt: ticket.takenAt + ttlMs, kept: true },
+      { size: Math.max(1, Math.ceil(size)) },
+    )
     return this.items.has(key)
   }
 
@@ -215,7 +239,15 @@ interface OpenTickets {
   count: number
 }
 
-interface Item<V> {
+/** What a {@link CoherentMap} keeps for a key. */
+export interface Kept<V> {
   readonly value: V
+  /** Monotonic ms. */
   readonly expiresAt: number
+  /** False from the moment at which it is not in the map any more. */
+  readonly kept: boolean
+}
+
+interface Item<V> extends Kept<V> {
+  kept: boolean
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { Clock } from '../kernel/clock.js'
 import type { ValueCodec } from '../kernel/codec/value-codec.js'
 import { SerializationError } from '../kernel/errors.js'
+import { growingLru } from '../kernel/growing-lru.js'
 import { assertKey } from '../kernel/key.js'
 import type { ResolvedSessionOptions } from './options.js'
 import { homeOf, newSessionId, refOf } from './session-id.js'
@@ -19,10 +21,14 @@ export interface ForeignSessionOptions {
 
 /** Sessions of other libraries, which make the ids and put whole sessions: for adapters. `SessionService.foreign`. */
 export class ForeignSessions {
+  /** Until when, monotonic, the idle time of what was read here needs no new beginning. */
+  private readonly fresh = growingLru<{ readonly until: number }>(MOST_FRESH)
+
   constructor(
     private readonly store: () => SessionStore,
     private readonly codec: ValueCodec,
     private readonly options: ResolvedSessionOptions,
+    private readonly clock: Clock,
   ) {}
 
   /** An id that stands where the user's sessions are, so that the session can be one of theirs. Without a user it stands anywhere. */
@@ -33,8 +39,10 @@ export class ForeignSessions {
   /** The data, and a new idle time for it; null: there is none, or it can't be read, for its key is gone. @throws SessionUnavailableError */
   async get(id: string): Promise<unknown> {
     const ref = placeOf(id)
+    const askedAt = this.clock.mono()
     const stored = await this.store().read(ref)
     if (stored === null) return null
+    this.fresh.set(id, { until: askedAt + stored.freshMs })
     try {
       return await this.codec.decode(codecKey(ref), stored.data.codec, stored.data.payload)
     } catch (error) {
@@ -54,6 +62,7 @@ export class ForeignSessions {
     if (tenantId !== undefined) assertKey(tenantId, 'tenantId')
     const ref = placeOf(id)
     const { codec, payload } = await this.codec.encode(codecKey(ref), data)
+    this.fresh.delete(id)
     return this.store().put({
       ...ref,
       userId: userId !== '' && homeOf(userId) === ref.home ? userId : '',
@@ -64,19 +73,27 @@ export class ForeignSessions {
     })
   }
 
-  /** Its idle time begins anew. False: there is none. @throws SessionUnavailableError */
+  /**
+   * Its idle time begins anew. False: there is none. Not asked within a twentieth of the idle time after {@link get}, which has done it: requests read
+   * and touch. @throws SessionUnavailableError
+   */
   async touch(id: string): Promise<boolean> {
+    const fresh = this.fresh.get(id)
+    if (fresh !== undefined && this.clock.mono() < fresh.until) return true
     return (await this.store().read(placeOf(id))) !== null
   }
 
   /** Ends it, and nothing that is under way brings it back. False: there was none. @throws SessionUnavailableError it may not have ended */
   async destroy(id: string): Promise<boolean> {
+    this.fresh.delete(id)
     return this.store().destroy(placeOf(id), TOMBSTONE_MS)
   }
 }
 
 /** The first save of a session may still be under way when it is destroyed: longer than a request takes. */
 const TOMBSTONE_MS = 600_000
+/** Requests under way at once, and more. */
+const MOST_FRESH = 10_000
 
 /** Where a session of any id is. An id of ours names its home; that of any other is made of its hash. */
 export function placeOf(id: string): SessionRef {

@@ -8,7 +8,7 @@ export interface SessionStore {
   /** A new session; beyond `maxPerUser` the user's oldest ones end. @throws SessionUnavailableError */
   create(session: NewSession): Promise<StoredSession>
   /** The session, and a new idle time for it. Null: there is none. @throws SessionUnavailableError */
-  read(ref: SessionRef): Promise<StoredSession | null>
+  read(ref: SessionRef): Promise<ReadSession | null>
   /** Replaces the data of a session that still has this version. @throws SessionUnavailableError */
   write(ref: SessionRef, version: number, data: SessionData): Promise<StoredSession | 'changed' | null>
   /**
@@ -72,6 +72,11 @@ export interface StoredSession extends SessionRef {
   readonly seenAt: number
   /** When it ends if nobody reads it. */
   readonly expiresAt: number
+}
+
+export interface ReadSession extends StoredSession {
+  /** For so long, ms, another read begins no new idle time: that is done after a twentieth of it. */
+  readonly freshMs: number
 }
 
 export interface DestroyFilter {

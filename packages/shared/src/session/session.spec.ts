@@ -38,6 +38,29 @@ describe('the times of a session', () => {
     expect(await sessions.get(id)).toBeNull()
   })
 
+  it('of another library begin anew with a touch, which a read of just before has done already', async () => {
+    const { sessions, store, clock } = world({ idle: '20s' })
+    const read = vi.spyOn(store, 'read')
+    const { foreign } = sessions
+    await foreign.put('a', { count: 0 })
+    await clock.advance(900)
+    expect(await foreign.get('a')).toEqual({ count: 0 })
+    await clock.advance(99)
+    expect([await foreign.touch('a'), read.mock.calls.length]).toEqual([true, 1])
+    // A twentieth is over: one that asks for a long time keeps its session.
+    await clock.advance(2)
+    expect([await foreign.touch('a'), read.mock.calls.length]).toEqual([true, 2])
+    await clock.advance(19_999)
+    expect(await foreign.get('a')).toEqual({ count: 0 })
+    await foreign.destroy('a')
+    expect(await foreign.touch('a')).toBe(false)
+    await clock.advance('1h')
+    await foreign.put('a', { count: 1 }, { idleMs: 100 })
+    await foreign.get('a')
+    await clock.advance(100)
+    expect(await foreign.touch('a')).toBe(false)
+  })
+
   it('are those of the options', async () => {
     const { sessions, clock } = world({ idle: '1m', absolute: 100, maxPerUser: 1 })
     const { id } = await sessions.create('u1', { count: 0 })

@@ -89,7 +89,7 @@ export class SessionService<T = unknown> {
     this.random = random
     this.ended = ended
     this.turns = new Turns(clock)
-    this.foreign = new ForeignSessions(store, this.codec, this.options)
+    this.foreign = new ForeignSessions(store, this.codec, this.options, clock)
   }
 
   /**

@@ -62,10 +62,11 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         expect(created.seenAt).toBe(created.createdAt)
         // Redis counts down while the script runs.
         expect(Math.abs(created.expiresAt - created.createdAt - LONG_MS)).toBeLessThanOrEqual(1)
-        const read = (await other.read(session))!
+        const { freshMs, ...read } = (await other.read(session))!
         expect(Buffer.from(read.data.payload)).toEqual(payload)
         expect({ ...read, data: 0 }).toEqual({ ...created, data: 0, expiresAt: read.expiresAt })
         expect(created.expiresAt - read.expiresAt).toBeLessThan(LONG_MS / 20)
+        expect(freshMs).toBeLessThanOrEqual(LONG_MS / 20)
       })
 
       it('has no tenant where none was given', async () => {
@@ -142,6 +143,16 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         const untouched = (await one.list(userRef())).find(({ hash }) => hash === listed!.hash)!
         expect(untouched.seenAt).toBe(listed!.createdAt)
         expect(Math.abs(untouched.expiresAt - listed!.createdAt - 4_000)).toBeLessThanOrEqual(1)
+      })
+
+      it('no later for another read within the time that a read calls fresh', async () => {
+        const session = await create({ idleMs: 4_000 })
+        const { freshMs, expiresAt } = (await one.read(session))!
+        expect(freshMs).toBeGreaterThanOrEqual(0)
+        expect(freshMs).toBeLessThanOrEqual(200)
+        expect((await one.read(session))!.expiresAt).toBe(expiresAt)
+        await backend.server.elapse(freshMs + 2)
+        expect((await one.read(session))!.expiresAt).toBeGreaterThan(expiresAt)
       })
 
       it('at its absolute end, however often it is read', async () => {

@@ -4,6 +4,7 @@ import { SessionUnavailableError } from '../errors.js'
 import type {
   DestroyFilter,
   NewSession,
+  ReadSession,
   SessionData,
   SessionRef,
   SessionStore,
@@ -25,7 +26,7 @@ export class MemorySessionStore implements SessionStore {
     return created
   }
 
-  async read({ hash }: SessionRef): Promise<StoredSession | null> {
+  async read({ hash }: SessionRef): Promise<ReadSession | null> {
     return this.space.read(hash)
   }
 
@@ -99,35 +100,25 @@ class MemorySessions {
     return session
   }
 
-  read(hash: string): StoredSession | null {
-    const place = this.find(hash)
+  read(hash: string): ReadSession | null {
+    const place = this.seen(hash)
     if (place === undefined) return null
-    const { now } = this
-    const until = Math.min(now + place.idleMs, place.ends)
-    const little = place.idleMs / 20
-    if (place.until < until - little || now - place.session.seenAt > little) {
-      place.until = until
-      place.session = { ...place.session, seenAt: now }
-    }
-    place.session = { ...place.session, expiresAt: place.until }
-    return place.session
+    return { ...place.session, freshMs: Math.max(0, place.idleMs / 20 - (this.now - place.session.seenAt)) }
   }
 
   write(hash: string, version: number, data: SessionData): StoredSession | 'changed' | null {
-    const read = this.read(hash)
-    if (read === null) return null
-    if (read.version !== version) return 'changed'
-    const place = this.find(hash)!
-    place.session = { ...read, data, version: version + 1 }
+    const place = this.seen(hash)
+    if (place === undefined) return null
+    if (place.session.version !== version) return 'changed'
+    place.session = { ...place.session, data, version: version + 1 }
     return place.session
   }
 
   rotate(from: string, to: string, graceMs: number): StoredSession | null {
-    const read = this.read(from)
-    if (read === null) return null
-    const place = this.find(from)!
-    const { hash, userId } = read
-    this.places.set(to, { ...place, session: { ...read, hash: to } })
+    const place = this.seen(from)
+    if (place === undefined) return null
+    const { hash, userId } = place.session
+    this.places.set(to, { ...place, session: { ...place.session, hash: to } })
     const hashes = this.users.get(userId)
     if (hashes?.delete(hash)) hashes.add(to)
     this.places.set(hash, { kind: 'moved', to, grace: this.now + graceMs, until: place.ends })
@@ -173,6 +164,21 @@ class MemorySessions {
       until = before.grace = Math.min(before.grace, until)
       before.to = place.session.hash
     }
+    return place
+  }
+
+  /** As {@link find}, with a new idle time. */
+  private seen(hash: string): (Place & { kind: 'session' }) | undefined {
+    const place = this.find(hash)
+    if (place === undefined) return undefined
+    const { now } = this
+    const until = Math.min(now + place.idleMs, place.ends)
+    const little = place.idleMs / 20
+    if (place.until < until - little || now - place.session.seenAt > little) {
+      place.until = until
+      place.session = { ...place.session, seenAt: now }
+    }
+    place.session = { ...place.session, expiresAt: place.until }
     return place
   }
 

@@ -9,6 +9,7 @@ import { SessionUnavailableError } from '../errors.js'
 import type {
   DestroyFilter,
   NewSession,
+  ReadSession,
   SessionData,
   SessionRef,
   SessionStore,
@@ -51,7 +52,7 @@ export class RedisSessionStore implements SessionStore {
    * from when the session was seen, so what is left of that says how long ago it was, and no clock is asked. What ends or begins between the two
    * commands does so after the read.
    */
-  async read(ref: SessionRef): Promise<StoredSession | null> {
+  async read(ref: SessionRef): Promise<ReadSession | null> {
     const key = this.keyOf(ref.home, ref.hash)
     const [fields, restMs] = (await this.exec([
       command('HMGET', [key, ...FIELDS], { binary: this.binary }),
@@ -62,11 +63,13 @@ export class RedisSessionStore implements SessionStore {
     if (version !== null) {
       const idleMs = Number(idle)
       const lifeMs = Math.min(idleMs, Number(ends) - Number(seen))
-      if (restMs >= lifeMs - idleMs / 20) {
-        return sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs)
+      const freshMs = restMs - (lifeMs - idleMs / 20)
+      if (freshMs >= 0) {
+        return { ...sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs), freshMs }
       }
     }
-    return storedOf(ref.home, await this.run(SCRIPTS.sessionRead, ref, [ref.hash]))
+    const stored = storedOf(ref.home, await this.run(SCRIPTS.sessionRead, ref, [ref.hash]))
+    return stored && { ...stored, freshMs: 0 }
   }
 
   async write(
