@@ -4,8 +4,8 @@ import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
 import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
+import { type Asked, KnownTokens, type Reason } from './known-tokens.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
-import { type Asked, PassedTokens } from './passed-tokens.js'
 import {
   expOf,
   isAbsent,
@@ -52,7 +52,7 @@ export class JwtBlacklistService {
   private readonly clock: Clock
   private readonly stalenessMs: number
   private near: CoherentMap<Answer> | undefined
-  private passed: PassedTokens<Answer> | undefined
+  private known: KnownTokens<Answer> | undefined
   /** What `near` hears of. */
   private heard: InvalidationSource | undefined
   private closed = false
@@ -78,14 +78,14 @@ export class JwtBlacklistService {
    * @throws JwtUnavailableError nobody knows, and `jwt.onUnavailable` is `'throw'`
    */
   isRevoked(claims: JwtClaims, token?: string): Promise<boolean> {
-    const asked = this.askedOf(claims, token)
-    if (asked !== undefined && !this.isOver(claims) && this.passed?.has(asked, this.clock.mono()) === true)
-      return PASSED
-    return this.judge(claims, asked)
+    const verdict = isClaims(claims) ? this.known?.find(claims, token, this.clock.mono()) : undefined
+    if (verdict === undefined || this.isOver(claims)) return this.judge(claims, token)
+    return verdict.by === undefined ? PASSED : Promise.resolve(refused(verdict.by))
   }
 
-  private async judge(claims: JwtClaims, asked: Asked | undefined): Promise<boolean> {
+  private async judge(claims: JwtClaims, token: string | undefined): Promise<boolean> {
     if (this.isOver(claims)) return refused('expired')
+    const asked = this.askedOf(claims, token)
     const questions = asked === undefined ? [] : questionsOf(asked)
     if (questions.length === 0) return refused('claims')
     const { near } = this
@@ -93,13 +93,16 @@ export class JwtBlacklistService {
     const missing: Question[] = []
     const standing: Kept<Answer>[] = []
     for (const question of questions) {
-      const known = near?.find(question.mark, now)
-      if (known === undefined) missing.push(question)
-      else if (question.revokes(known.value.value)) return refused(question.by)
-      else standing.push(known)
+      const { mark, by, revokes } = question
+      const found = near?.find(mark, now)
+      if (found === undefined) missing.push(question)
+      else if (revokes(found.value.value)) {
+        this.known?.add(asked!, by, [found])
+        return refused(by)
+      } else standing.push(found)
     }
     if (missing.length === 0) {
-      this.passed?.add(asked!, standing)
+      this.known?.add(asked!, undefined, standing)
       return false
     }
     try {
@@ -165,11 +168,11 @@ export class JwtBlacklistService {
     this.closed = true
     this.near?.close()
     this.near = undefined
-    this.passed = undefined
+    this.known = undefined
   }
 
   private askedOf(claims: JwtClaims, token: string | undefined): Asked | undefined {
-    if (typeof claims !== 'object' || claims === null) return undefined
+    if (!isClaims(claims)) return undefined
     const { jti, sub, iat, [this.options.tenantClaim]: tenant, [this.options.familyClaim]: family } = claims
     return { jti, sub, iat, tenant, family, token }
   }
@@ -220,7 +223,7 @@ export class JwtBlacklistService {
     this.heard = source
     const maxBytes = maxEntries * (ENTRY_BYTES + 128)
     this.near = new CoherentMap({ source, clock: this.clock, maxBytes, maxEntries, stalenessMs: this.stalenessMs })
-    this.passed = new PassedTokens(this.near, maxBytes)
+    this.known = new KnownTokens(this.near, maxBytes, this.options)
     return this.near
   }
 
@@ -243,7 +246,7 @@ interface Answer {
 
 interface Question {
   readonly mark: string
-  readonly by: 'jti' | 'token' | 'user' | 'family'
+  readonly by: Reason
   readonly revokes: (value: string | null) => boolean
 }
 
@@ -277,6 +280,10 @@ const ENTRY_BYTES = 200
 /** Answers are proven fresh for as long as they are kept; but where tracking is refused, nobody tells of what Redis itself or others have dropped. */
 const KEPT_MS = 600_000
 
+function isClaims(claims: unknown): claims is JwtClaims {
+  return typeof claims === 'object' && claims !== null
+}
+
 /** One for all: a promise costs as much as the check. */
 const PASSED = Promise.resolve(false)
 
@@ -296,7 +303,7 @@ function isOdd(claim: unknown, id: string | undefined): boolean {
   return id === undefined && !isAbsent(claim)
 }
 
-function refused(by: Question['by'] | 'claims' | 'expired'): true {
+function refused(by: Reason | 'claims' | 'expired'): true {
   jwtRefused.publish(() => ({ by }))
   return true
 }
