@@ -234,7 +234,7 @@ export class SessionService<T = unknown> {
   private async read(id: string, stored: StoredSession): Promise<Session<T>> {
     const { codec, payload } = stored.data
     const data = (await this.codec.decode(`session:${stored.userId}`, codec, payload)) as T
-    return { id, ...(await this.infoOf(stored)), data }
+    return Object.assign(await this.infoOf(stored), { id, data })
   }
 
   private async metaText(userId: string, meta: Readonly<Record<string, unknown>>): Promise<string> {

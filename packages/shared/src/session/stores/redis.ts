@@ -65,11 +65,11 @@ export class RedisSessionStore implements SessionStore {
       const lifeMs = Math.min(idleMs, Number(ends) - Number(seen))
       const freshMs = restMs - (lifeMs - idleMs / 20)
       if (freshMs >= 0) {
-        return { ...sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs), freshMs }
+        return Object.assign(sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs), { freshMs })
       }
     }
     const stored = storedOf(ref.home, await this.run(SCRIPTS.sessionRead, ref, [ref.hash]))
-    return stored && { ...stored, freshMs: 0 }
+    return stored && Object.assign(stored, { freshMs: 0 })
   }
 
   async write(
