@@ -2,7 +2,9 @@
  * Checks whether tokens are revoked, beside a raw `GET` by ioredis for each: from memory, where every revocation is heard, and by round trip.
  * A ratio is our throughput over theirs: above 1 we are faster.
  */
+import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { Redis } from 'ioredis6'
 import { openBlacklistOn } from './lib/ours.mjs'
 import { interleave, printTable, seeded, timesOf } from './lib/rounds.mjs'
@@ -13,6 +15,9 @@ const CALLERS = 100
 const TOKENS = 2_000
 /** One in so many is revoked. */
 const REVOKED = 50
+const PROCESSES = 4
+const REVOCATIONS = 500
+const WARM_UP = 20
 const ROUNDS = Number(process.env.ROUNDS ?? 9)
 
 const redis = await startRedis()
@@ -151,4 +156,38 @@ async function far() {
   }
 }
 
-await runParts({ near, far }, { only: process.argv[2], rounds: ROUNDS, closers, prepare })
+/** From the answer to a revocation until each of four other processes refuses the token, which all had been told is valid. */
+async function push() {
+  const { blacklist: ours } = await blacklist({})
+  const workers = Array.from({ length: PROCESSES }, () =>
+    fork(new URL('lib/revocation-worker.mjs', import.meta.url)).setMaxListeners(0),
+  )
+  closers.push(() => Promise.all(workers.map((worker) => worker.exitCode === null && end(worker))))
+  const answers = () => Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]))
+  const tell = (message) => {
+    for (const worker of workers) worker.send(message)
+    return answers()
+  }
+  const late = []
+  for (let i = 0; i < REVOCATIONS + WARM_UP; i++) {
+    const claims = { jti: `pushed-${i}`, sub: `user-${i}`, iat: exp - 86_400, exp }
+    await tell({ port: redis.port, claims })
+    const refusing = answers()
+    await ours.revoke(claims)
+    const acknowledged = performance.timeOrigin + performance.now()
+    for (const { refusedAt } of await refusing) if (i >= WARM_UP) late.push(Math.max(0, refusedAt - acknowledged))
+  }
+  late.sort((one, other) => one - other)
+  const quantile = (share) => late[Math.ceil(share * late.length) - 1].toFixed(1)
+  console.log(
+    `\n${REVOCATIONS} revocations, ms until each of ${PROCESSES} other processes refuses, which ask each ms\n` +
+      `  p50 ${quantile(0.5)}, p99 ${quantile(0.99)}, the last ${quantile(1)} (p99 at most 50)`,
+  )
+}
+
+async function end(worker) {
+  worker.send({})
+  await once(worker, 'exit')
+}
+
+await runParts({ near, far, push }, { only: process.argv[2], rounds: ROUNDS, closers, prepare })
