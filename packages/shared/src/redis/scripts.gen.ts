@@ -660,14 +660,14 @@ return 1`,
   /** rate-limit/lua/hit.lua */
   rateLimitHit: {
     name: 'rateLimitHit',
-    sha: 'ffc2bda62bf561b3689df3336cde862fd4e5b0ed',
+    sha: '7dfad8f7bba12c04bb36c3f24df29be031780700',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local by, window, limit, block = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local hits, ends, opens = 0, 0, 0
-local text = redis.call('GET', KEYS[1])
-if text then
-  local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+local text = redis.call('MGET', KEYS[1])[1]
+local first, second, third = string.match(text or '', '^(%d+) (%d+) (%d+)$')
+if first then
   hits, ends, opens = tonumber(first), tonumber(second), tonumber(third)
 end
 if opens > now then
@@ -690,7 +690,7 @@ return { hits, ends - now, math.max(0, opens - now) }`,
   /** rate-limit/lua/refund.lua */
   rateLimitRefund: {
     name: 'rateLimitRefund',
-    sha: '05d1ff15e824aba6b1578a4a8c18e311ed9433f6',
+    sha: '90d7295e2dd8acc4c1c9b0c0d70c3a6d246eebea',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -710,8 +710,11 @@ local function spec_after(place)
   return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 local function state_in(kept)
-  if kept then
-    return struct.unpack('<ddd', kept)
+  if kept and #kept == 24 then
+    local used, at, before = struct.unpack('<ddd', kept)
+    if used >= 0 and at >= 0 and before >= 0 and used + at + before < 2 ^ 60 then
+      return used, at, before
+    end
   end
   return 0, 0, 0
 end
@@ -778,11 +781,14 @@ local function keep(key, used, at, before, reset)
   redis.call('SET', key, struct.pack('<ddd', used, at, before), 'PX', math.ceil(reset / 1000) + 1000)
 end
 for i = 1, #KEYS do
+  redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
+end
+local kept = redis.call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
   local place = 6 * i - 4
   local spec, units = spec_after(place), tonumber(ARGV[place + 6])
-  local kept = redis.call('GET', KEYS[i])
-  if kept then
-    local used, at, before = settle(spec, state_in(kept))
+  if kept[i] then
+    local used, at, before = settle(spec, state_in(kept[i]))
     if spec.kind == 'b' then
       used = max(0, used - units * spec.window)
     else
@@ -791,18 +797,17 @@ for i = 1, #KEYS do
     end
     keep(KEYS[i], used, at, before, us(ends(spec, used, at, before), spec))
   end
-  redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
 end
 return 1`,
   },
   /** rate-limit/lua/reset.lua */
   rateLimitReset: {
     name: 'rateLimitReset',
-    sha: '1de93b6a9dfe7a97ce8aa88b63b3b7e29719d07f',
-    lua: `redis.call('DEL', unpack(KEYS))
-for i = 1, #KEYS do
+    sha: 'b970a677cc127021b85431d9a50e152ab8a211c0',
+    lua: `for i = 1, #KEYS do
   redis.call('PUBLISH', ARGV[1], 'c' .. string.sub(KEYS[i], ARGV[2] + 1))
 end
+redis.call('DEL', unpack(KEYS))
 return 1`,
   },
   /** rate-limit/lua/seen.lua */
@@ -819,7 +824,7 @@ return redis.call('ZCARD', KEYS[1])`,
   /** rate-limit/lua/take.lua */
   rateLimitTake: {
     name: 'rateLimitTake',
-    sha: '771feccc2d4b99099357cebfb9b4803d453130f6',
+    sha: '0126c36e08f75dd1d83ebe8cdd2d7ce748d23bc8',
     lua: `local max, min = math.max, math.min
 local clock = redis.call('TIME')
 local micros = clock[1] * 1000000 + clock[2]
@@ -839,8 +844,11 @@ local function spec_after(place)
   return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 local function state_in(kept)
-  if kept then
-    return struct.unpack('<ddd', kept)
+  if kept and #kept == 24 then
+    local used, at, before = struct.unpack('<ddd', kept)
+    if used >= 0 and at >= 0 and before >= 0 and used + at + before < 2 ^ 60 then
+      return used, at, before
+    end
   end
   return 0, 0, 0
 end

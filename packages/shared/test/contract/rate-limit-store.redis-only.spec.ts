@@ -127,13 +127,36 @@ describe('on a server that is well', () => {
     expect(await client.store.peek([part])).toMatchObject([{ remaining: 9 }])
   })
 
-  it('a key that somebody else wrote makes its demand fail, until it is reset', async () => {
-    const [broken, whole] = [ask({ name: 'broken' }), ask({ name: 'whole' })]
-    await server.command('SET', keyspace.limits + broken.id, 'x', 'PX', 60_000)
-    await expect(client.store.take([broken])).rejects.toThrow(RateLimitUnavailableError)
-    expect(await client.store.take([whole])).toMatchObject([{ granted: 1 }])
-    await client.store.reset([broken])
-    expect(await client.store.take([broken])).toMatchObject([{ granted: 1 }])
+  describe('a key that somebody else wrote', () => {
+    const NOT_A_NUMBER = Buffer.alloc(24)
+    for (const at of [0, 8, 16]) NOT_A_NUMBER.writeDoubleLE(NaN, at)
+    const foreign: readonly (readonly [string, (key: string) => readonly [string, ...(string | Buffer)[]]])[] = [
+      ['too short', (key) => ['SET', key, 'x', 'PX', '60000']],
+      ['a text of 24 characters', (key) => ['SET', key, '{"a":"text of others:)"}', 'PX', '60000']],
+      ['no numbers', (key) => ['SET', key, NOT_A_NUMBER, 'PX', '60000']],
+      ['a list', (key) => ['RPUSH', key, 'x']],
+    ]
+
+    it.each(foreign)('is no counter, and fails neither its demand nor others of the same run: %s', async (_, write) => {
+      for (const algorithm of ['token-bucket', 'sliding-window', 'fixed-window'] as const) {
+        const [broken, whole] = [ask({ algorithm, name: 'broken' }), ask({ algorithm, name: 'whole' })]
+        const spoil = (): Promise<unknown> => server.command(...write(keyspace.limits + broken.id))
+        await spoil()
+        expect(
+          await Promise.all([client.store.take([broken]), client.store.take([whole]), client.store.peek([broken])]),
+        ).toMatchObject([[{ granted: 1, remaining: 9 }], [{ granted: 1, remaining: 9 }], [{ remaining: 9 }]])
+        expect(await client.store.take([broken])).toMatchObject([{ granted: 1, remaining: 8 }])
+        await server.command('DEL', keyspace.limits + broken.id)
+        await spoil()
+        await client.store.refund([broken, whole])
+        expect(await client.store.peek([broken, whole])).toMatchObject([{ remaining: 10 }, { remaining: 10 }])
+        await client.store.reset([broken, whole])
+      }
+      const id = `{h}:${user}`
+      await server.command(...write(keyspace.limits + id))
+      expect(await client.store.hit({ id, by: 1, windowMs: 60_000 })).toMatchObject({ hits: 1 })
+      expect(await client.store.hit({ id, by: 1, windowMs: 60_000 })).toMatchObject({ hits: 2 })
+    })
   })
 })
 
@@ -147,6 +170,23 @@ describe('under a user who may not hear', () => {
       const listener = { news: () => undefined, deaf: () => undefined, heard: () => undefined }
       await expect(client.store.listen(listener)).rejects.toThrow(RateLimitUnavailableError)
       expect(await client.store.take([ask()])).toMatchObject([{ granted: 1 }])
+    } finally {
+      await client.close()
+      await server.stop()
+    }
+  })
+
+  it('nor tell: what nobody would be told of is not given back, and who asked for it hears that it was not', async () => {
+    const server = await startRedis()
+    await server.command('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~vextrus*', '+@all')
+    const { host, port } = server
+    const client = await redisLimitStore({ host, port, username: 'deaf', password: 'secret' }, PREFIX)
+    try {
+      const demand = [ask({ name: 'one' }), ask({ name: 'two' })]
+      await client.store.take(demand)
+      await expect(client.store.refund(demand)).rejects.toThrow(RateLimitUnavailableError)
+      await expect(client.store.reset(demand)).rejects.toThrow(RateLimitUnavailableError)
+      expect(await client.store.peek(demand)).toMatchObject([{ remaining: 9 }, { remaining: 9 }])
     } finally {
       await client.close()
       await server.stop()

@@ -7,9 +7,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local by, window, limit, block = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local hits, ends, opens = 0, 0, 0
-local text = redis.call('GET', KEYS[1])
-if text then
-  local first, second, third = string.match(text, '^(%d+) (%d+) (%d+)$')
+local text = redis.call('MGET', KEYS[1])[1]
+local first, second, third = string.match(text or '', '^(%d+) (%d+) (%d+)$')
+-- What somebody else wrote there is no count, and is written over.
+if first then
   hits, ends, opens = tonumber(first), tonumber(second), tonumber(third)
 end
 if opens > now then

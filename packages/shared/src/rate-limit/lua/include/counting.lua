@@ -26,10 +26,14 @@ local function spec_after(place)
   return { kind = kind, limit = limit, burst = burst, window = window, tick = tick, now = now, past = micros - now * tick }
 end
 
--- The state of a counter from what GET says. As doubles: exact below 2^53, and in a third of the time that digits take.
+-- The state of a counter from what MGET says. As doubles: exact below 2^53, and in a third of the time that digits take. What somebody else wrote
+-- there – also what is no number, which no comparison is true of – is no state: others that are asked for in the same run must not fail by it.
 local function state_in(kept)
-  if kept then
-    return struct.unpack('<ddd', kept)
+  if kept and #kept == 24 then
+    local used, at, before = struct.unpack('<ddd', kept)
+    if used >= 0 and at >= 0 and before >= 0 and used + at + before < 2 ^ 60 then
+      return used, at, before
+    end
   end
   return 0, 0, 0
 end
