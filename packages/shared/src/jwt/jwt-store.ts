@@ -38,6 +38,7 @@ export interface Standing {
 /** When a mark ends, on the store's own clock: at a time, ms since 1970, or so many ms from now. */
 export type MarkEnd = { readonly atMs: number } | { readonly inMs: number }
 
+/** A refresh token that was presented, and the one that is to follow it. */
 export interface RotateRequest {
   readonly family: string
   /** The token that was presented. */

@@ -26,6 +26,7 @@ export interface LockStore {
 /** What kinds of locks there are; one name of two kinds is two locks. */
 export type LockKind = 'mutex' | 'semaphore' | 'read-write'
 
+/** A lock: its kind, and the key that its callers say. */
 export interface LockName {
   readonly kind: LockKind
   /** The caller's key. */
@@ -40,12 +41,14 @@ export function lockId({ kind, key }: LockName): string {
 /** How a lock is held: `'exclusive'`, by nobody else, or by at most so many together, none of whom is exclusive. */
 export type LockMode = 'exclusive' | number
 
+/** Who holds a lock, or asks for it. */
 export interface Holder {
   /** Of one call of one caller. */
   readonly token: string
   readonly mode: LockMode
 }
 
+/** What {@link LockStore.acquire} is asked for. */
 export interface AcquireRequest {
   readonly lock: LockName
   readonly holder: Holder
@@ -65,6 +68,7 @@ export interface AcquireRequest {
   readonly replicas?: number | undefined
 }
 
+/** What {@link LockStore.acquire} answers. */
 export interface AcquireReply {
   /** Larger than that of every earlier grant of the lock. Null: not granted. */
   readonly fence: bigint | null
@@ -76,6 +80,7 @@ export interface AcquireReply {
   readonly replicas: number | null
 }
 
+/** What {@link LockStore.release} gives back, and which line it leaves. */
 export interface ReleaseRequest {
   readonly lock: LockName
   /** Absent: only the line is left. */
@@ -86,6 +91,7 @@ export interface ReleaseRequest {
   readonly forGood?: boolean | undefined
 }
 
+/** What {@link LockStore.listen} tells a process. */
 export interface WakeListener {
   /** It may be this process's turn. */
   woken(lock: LockName): void

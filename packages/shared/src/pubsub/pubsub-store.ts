@@ -37,6 +37,7 @@ export const FIRST_ID = '0-0'
 /** What to listen to: a channel, or all whose names a glob matches. */
 export type ListenTarget = { readonly channel: string } | { readonly pattern: string }
 
+/** What a store tells of the channels that it was asked to listen to. */
 export interface PubSubListener {
   /** @param place in the channel's log; null: it is in none */
   message(channel: string, body: string, place: LogPlace | null): void
@@ -53,6 +54,7 @@ export interface LogPlace {
   readonly previous: string
 }
 
+/** For how long a durable message is kept, and what makes it the same as another. */
 export interface AppendOptions {
   /** So many of the newest are kept, or some more. */
   readonly maxLength: number
@@ -62,6 +64,7 @@ export interface AppendOptions {
   readonly messageId?: string | undefined
 }
 
+/** Where a durable message stands in its channel's log. */
 export interface Appended {
   readonly id: string
   /** False: it was there already, under this id. */
@@ -74,6 +77,7 @@ export interface LogMessage {
   readonly body: string
 }
 
+/** Messages of a log that follow one another. */
 export interface LogPart {
   readonly messages: readonly LogMessage[]
   /** Messages between `after` and the first of these may have been there and are not kept any more. */
@@ -82,12 +86,14 @@ export interface LogPart {
   readonly last: string
 }
 
+/** A consumer of a group of a channel. */
 export interface GroupMember {
   readonly channel: string
   readonly group: string
   readonly consumer: string
 }
 
+/** What a consumer asks for: messages that nobody has had, and those that were left behind. */
 export interface ClaimRequest extends GroupMember {
   /** So many at most; 0 only has the group begin. */
   readonly count: number
@@ -97,6 +103,7 @@ export interface ClaimRequest extends GroupMember {
   readonly from: string
 }
 
+/** What a consumer was given. */
 export interface Claimed {
   readonly messages: readonly ClaimedMessage[]
   /** Messages that the group did not get, or not finish, may be gone: they are not kept any more. */
@@ -105,6 +112,7 @@ export interface Claimed {
   readonly more: boolean
 }
 
+/** A message that was handed to a consumer of a group. */
 export interface ClaimedMessage extends LogMessage {
   /** How often it was handed out, this time included. */
   readonly deliveries: number

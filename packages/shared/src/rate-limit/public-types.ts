@@ -78,6 +78,7 @@ export interface RateLimitRuleResult {
   readonly allowed: boolean
 }
 
+/** The decision on one call, over all its rules. */
 export interface RateLimitResult {
   /** All rules let it pass, and it was spent in each. False: nothing was spent. */
   readonly allowed: boolean

@@ -97,6 +97,7 @@ export interface HitRequest {
   readonly blockMs?: number | undefined
 }
 
+/** How a counter of {@link HitRequest} stands after it. */
 export interface HitReply {
   readonly hits: number
   /** The window ends then. 0: nothing was counted. */
@@ -118,6 +119,7 @@ export type News =
   /** The plan of this tenant is another. */
   | { readonly type: 'plan'; readonly tenant: string }
 
+/** What a process is told of counters and plans that others have changed. */
 export interface NewsListener {
   news(news: News): void
   /** News may have been missed, or may be missed from now on until `heard` is called. */

@@ -45,6 +45,7 @@ export interface RawCommand {
   readonly binary?: boolean
 }
 
+/** How a connection for one purpose, such as listening, is opened. */
 export interface DedicatedOptions {
   /** Shown by `CLIENT LIST`. */
   readonly name: string

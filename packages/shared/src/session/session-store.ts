@@ -36,6 +36,7 @@ export interface SessionRef {
   readonly hash: string
 }
 
+/** A user, and where all that is of that user lies. */
 export interface UserRef {
   readonly home: string
   readonly userId: string
@@ -47,6 +48,7 @@ export interface SessionData {
   readonly payload: string | Buffer
 }
 
+/** A session that is to be stored. */
 export interface NewSession extends SessionRef {
   readonly userId: string
   readonly tenantId: string | null
@@ -61,6 +63,7 @@ export interface NewSession extends SessionRef {
   readonly maxPerUser?: number | undefined
 }
 
+/** A session as it is stored, its data encoded. */
 export interface StoredSession extends SessionRef {
   readonly userId: string
   readonly tenantId: string | null
@@ -79,6 +82,7 @@ export interface ReadSession extends StoredSession {
   readonly freshMs: number
 }
 
+/** Which of a user's sessions {@link SessionStore.destroyAll} ends. */
 export interface DestroyFilter {
   /** Those of this tenant alone. */
   readonly tenantId?: string | undefined

@@ -17,6 +17,7 @@ export interface Serializer {
   deserialize(data: Buffer): unknown
 }
 
+/** From how many bytes on values are compressed, and how. */
 export interface CompressionOptions {
   /** Larger values are compressed, bytes. */
   readonly threshold: number
