@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type HandStore, JwtWorld } from '../../test/support/jwt-world.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
@@ -389,6 +389,22 @@ describe('a check', () => {
     const revoking = blacklist.revoke({ jti: 'a' })
     release()
     await Promise.all([checking, revoking])
+    expect(await blacklist.isRevoked(claimsOf())).toBe(true)
+  })
+
+  it('never keeps “not revoked” from while an own revocation was on its way, whose push is under way (R17)', async () => {
+    store.changes.tells = false
+    let arrive = (): void => undefined
+    const onItsWay = new Promise<void>((resolve) => (arrive = resolve))
+    const mark = store.mark.bind(store)
+    vi.spyOn(store, 'mark').mockImplementationOnce(async (...args) => {
+      await onItsWay
+      await mark(...args)
+    })
+    const revoking = blacklist.revoke({ jti: 'a' })
+    expect(await blacklist.isRevoked(claimsOf())).toBe(false)
+    arrive()
+    await revoking
     expect(await blacklist.isRevoked(claimsOf())).toBe(true)
   })
 

@@ -385,6 +385,9 @@ export function pubSubStoreContract(name: string, makeBackend: () => Promise<Pub
         // It was not handed out by that.
         await untouched('a', messages)
         expect((await claim(other, 'b', { idleMs: LONG_MS })).messages).toMatchObject([{ id, deliveries: 2 }])
+        // Who was too late does not take it back.
+        expect(await one.keep({ channel, group: 'g', consumer: 'a' }, [id])).toEqual([])
+        expect(await other.keep({ channel, group: 'g', consumer: 'b' }, [id])).toEqual([id])
       })
 
       it('of no log, or none of that name, has nothing to keep or to be done', async () => {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import {
   edit,
-  type Edit,
+  inShared,
   LOCK_STORE_MEMORY,
   LOCK_STORE_ON_REDIS,
   LOCK_STORE_REDIS_ONLY,
@@ -11,19 +10,9 @@ import {
 
 const MEMORY = 'lock/stores/memory.ts'
 
-/** What the scripts of a lock begin with; the text behind it tells which of them is meant. */
-const SHARED_LUA = readFileSync(new URL('../../src/lock/lua/include/line.lua', import.meta.url), 'utf8').replaceAll(
-  /^(--.*)?\n/gm,
-  '',
-)
+const inLine = inShared('lock/lua/include/line.lua')
 const ACQUIRE = `if redis.call('SISMEMBER'`
 const RELEASE = `local given = 0\nif ARGV[1] ~= ''`
-
-/** An edit of what the scripts share, in one of them. */
-function inShared(script: string, find: string, replace: string): Edit {
-  if (SHARED_LUA.split(find).length !== 2) throw new Error(`line.lua does not have once:\n${find}`)
-  return edit(SCRIPTS, SHARED_LUA + script, SHARED_LUA.replace(find, () => replace) + script)
-}
 
 /** Who holds, who waits, and with which fence: each rule of the store, on Redis and in memory. */
 export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
@@ -97,7 +86,7 @@ export const LOCK_STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'expired holders not swept',
     rule: 'LOCK',
-    edits: [inShared(ACQUIRE, `redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)`, ``)],
+    edits: [inLine(ACQUIRE, `redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)`, ``)],
     killer: [LOCK_STORE_REDIS_ONLY, 'each end at their own time, though another goes on'],
   },
   {
@@ -210,26 +199,26 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
   {
     name: 'dead waiter not passed',
     rule: 'LOCK',
-    edits: [inShared(ACQUIRE, `if alive and tonumber(alive) > now then`, `if alive then`)],
+    edits: [inLine(ACQUIRE, `if alive and tonumber(alive) > now then`, `if alive then`)],
     killer: [LOCK_STORE_ON_REDIS, 'passes a process that is not heard of'],
   },
   {
     name: 'one permit too many',
     rule: 'LOCK',
-    edits: [inShared(ACQUIRE, `holders >= tonumber(mode)`, `holders > tonumber(mode)`)],
+    edits: [inLine(ACQUIRE, `holders >= tonumber(mode)`, `holders > tonumber(mode)`)],
     killer: [LOCK_STORE_ON_REDIS, 'as many as there are permits'],
   },
   {
     name: 'reader beside a writer',
     rule: 'LOCK',
-    edits: [inShared(ACQUIRE, `return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'`, `return true`)],
+    edits: [inLine(ACQUIRE, `return string.sub(redis.call('ZRANGE', KEYS[1], 0, 0)[1], 1, 1) ~= 'x'`, `return true`)],
     killer: [LOCK_STORE_ON_REDIS, 'readers together, a writer alone'],
   },
   {
     name: 'last in the line is woken',
     rule: 'LOCK',
     edits: [
-      inShared(
+      inLine(
         RELEASE,
         `  local waiter, mode = first()
   if waiter and admits(mode) then`,
@@ -243,7 +232,7 @@ if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then`,
   {
     name: 'woken though it would be refused',
     rule: 'LOCK',
-    edits: [inShared(RELEASE, `if waiter and admits(mode) then`, `if waiter then`)],
+    edits: [inLine(RELEASE, `if waiter and admits(mode) then`, `if waiter then`)],
     killer: [LOCK_STORE_ON_REDIS, 'don’t come while the one whose turn it is would be refused'],
   },
   {

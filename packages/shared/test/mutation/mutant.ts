@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /** A known bug: what it edits, and the test that must find it. */
 export interface Mutant {
   readonly name: string
@@ -19,6 +21,19 @@ export interface Edit {
 export const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace })
 
 export const SCRIPTS = 'redis/scripts.gen.ts'
+
+/**
+ * Edits of what several scripts begin with, each in one of them.
+ * @param include below `src/`
+ * @returns takes the text behind the shared one, which tells of which script the edit is
+ */
+export function inShared(include: string): (script: string, find: string, replace: string) => Edit {
+  const lua = readFileSync(new URL(`../../src/${include}`, import.meta.url), 'utf8').replaceAll(/^ *(--.*)?\n/gm, '')
+  return (script, find, replace) => {
+    if (lua.split(find).length !== 2) throw new Error(`${include} does not have once:\n${find}`)
+    return edit(SCRIPTS, lua + script, lua.replace(find, () => replace) + script)
+  }
+}
 
 export const CLOCK_RULES = 'test/simulation/rules-clock.spec.ts'
 export const LOAD_RULES = 'test/simulation/rules-loads.spec.ts'
@@ -74,3 +89,19 @@ export const LOCK_ERRORS = 'src/lock/errors.spec.ts'
 export const LOCK_STORE_MEMORY = 'src/lock/stores/memory.spec.ts'
 export const LOCK_STORE_ON_REDIS = 'test/contract/lock-store.redis.spec.ts'
 export const LOCK_STORE_REDIS_ONLY = 'test/contract/lock-store.redis-only.spec.ts'
+export const SESSION = 'src/session/session.spec.ts'
+export const SESSION_ID = 'src/session/session-id.spec.ts'
+export const SESSIONS_IN_MEMORY = 'test/contract/sessions.memory.spec.ts'
+export const SESSION_STORE_MEMORY = 'test/contract/session-store.memory.spec.ts'
+export const SESSION_STORE_ON_REDIS = 'test/contract/session-store.redis.spec.ts'
+export const JWT_BLACKLIST = 'src/jwt/jwt-blacklist.spec.ts'
+export const REFRESH_FAMILIES = 'src/jwt/refresh-families.spec.ts'
+export const JWT_STORE_ON_REDIS = 'test/contract/jwt-store.redis.spec.ts'
+export const REPLAY_SUBSCRIPTION = 'src/pubsub/replay-subscription.spec.ts'
+export const GROUP_CONSUMER = 'src/pubsub/group-consumer.spec.ts'
+export const PUBSUB_STORE_ON_REDIS = 'test/contract/pubsub-store.redis.spec.ts'
+export const DENY_CACHE = 'src/rate-limit/deny-cache.spec.ts'
+export const COUNTING = 'src/rate-limit/counting.spec.ts'
+export const TOKEN_LEASES = 'src/rate-limit/token-leases.spec.ts'
+export const LIMIT_RULES = 'src/rate-limit/rules.spec.ts'
+export const LIMIT_STORE_ON_REDIS = 'test/contract/rate-limit-store.redis.spec.ts'

@@ -3,6 +3,8 @@ import { FAILURE_MUTANTS } from './failure-mutants.js'
 import { GUARD_MUTANTS } from './guard-mutants.js'
 import { HELD_LOCK_MUTANTS } from './held-lock-mutants.js'
 import { HOLD_MUTANTS } from './hold-mutants.js'
+import { JWT_MUTANTS } from './jwt-mutants.js'
+import { LIMIT_MUTANTS } from './limit-mutants.js'
 import { LOAD_MUTANTS } from './load-mutants.js'
 import { LOCK_MUTANTS } from './lock-mutants.js'
 import { LOCK_STORE_MUTANTS } from './lock-store-mutants.js'
@@ -11,6 +13,8 @@ import { NEAR_CACHE_MUTANTS } from './near-cache-mutants.js'
 import { NEAR_MUTANTS } from './near-mutants.js'
 import { NEAR_VALUE_MUTANTS } from './near-value-mutants.js'
 import { PATIENCE_MUTANTS } from './patience-mutants.js'
+import { PUBSUB_MUTANTS } from './pubsub-mutants.js'
+import { SESSION_MUTANTS } from './session-mutants.js'
 import { VERSION_MUTANTS } from './version-mutants.js'
 import { WRITE_MUTANTS } from './write-mutants.js'
 
@@ -33,6 +37,10 @@ const ALL: readonly Mutant[] = [
   ...LOCK_STORE_MUTANTS,
   ...HELD_LOCK_MUTANTS,
   ...LOCK_MUTANTS,
+  ...LIMIT_MUTANTS,
+  ...SESSION_MUTANTS,
+  ...JWT_MUTANTS,
+  ...PUBSUB_MUTANTS,
 ]
 
 /** These are found a second time, by the simulation: a simulation that finds nothing proves nothing. */
