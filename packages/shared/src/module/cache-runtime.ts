@@ -107,7 +107,11 @@ export class CacheRuntime implements OnModuleInit, OnApplicationShutdown {
     const { tenancy } = this
     const checkKey = (key: string): void => tenancy.assertHeld(key, 'key')
     this.locks = new LockRuntime(this.placeOf('lock'), this.options.lock, { ...surroundings, checkKey })
-    this.limits = new LimitRuntime(this.placeOf('rateLimit'), this.options.rateLimit, { ...surroundings, warn })
+    this.limits = new LimitRuntime(this.placeOf('rateLimit'), this.options.rateLimit, {
+      ...surroundings,
+      warn,
+      checkKey,
+    })
     this.guardSettings = new RateLimitGuardSettings(this.options.rateLimit, () => tenancy.current())
     this.sessions = new SessionRuntime(this.placeOf('session'), this.options.session.engine, {
       ...surroundings,

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, Module, type OnModuleDestroy } from '@nestjs/common'
 import { Test } from '@nestjs/testing'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { TenantKeyError } from '../cache/errors.js'
 import { runAsTenant } from '../cache/tenancy.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { MemoryHub } from '../kernel/memory-hub.js'
@@ -86,6 +87,18 @@ describe('the rate limits of a module', () => {
     expect(turns()).toEqual(['from-request', undefined])
     expect(runAsTenant('t1', turns)).toEqual(['t1', 't1'])
     expect([settings, named].map((each) => each!.options.isShadow('any'))).toEqual([false, true])
+  })
+
+  it('need the tenant in the keys of places where it is required; those of hits are made by adapters', async () => {
+    const [limiter] = await limitersOf({ ...memory, tenancy: { required: true, global: ['job'] } })
+    const one = { limit: 1, ttl: '1m' } as const
+    await expect(limiter!.concurrency('export:t1', one)).rejects.toThrow(TenantKeyError)
+    await runAsTenant('t1', async () => {
+      await expect(limiter!.concurrency('export:t10', one)).rejects.toThrow(TenantKeyError)
+      expect(await limiter!.concurrency('export:t1', one)).not.toBeNull()
+    })
+    expect(await limiter!.concurrency('job:nightly', one)).not.toBeNull()
+    expect(await limiter!.hit('throttler:default:0ab1', { window: '1m' })).toMatchObject({ hits: 1 })
   })
 
   it('may be replaced for a test, without a Redis', async () => {

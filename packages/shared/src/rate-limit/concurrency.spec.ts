@@ -108,6 +108,42 @@ describe('places while the store is away', () => {
     await local!.release()
   })
 
+  it('are given back as soon as it is back, by whoever had them before', async () => {
+    const world = new LimitWorld()
+    const [one, other] = [world.process(), world.process()]
+    const only = { limit: 1, ttl: '1h' } as const
+    const place = await one.limiter.concurrency('k', only)
+    one.store.always = 'unsent'
+    await place!.release()
+    await world.clock.advance(5_000)
+    expect(await other.limiter.concurrency('k', only)).toBeNull()
+    one.store.always = undefined
+    await world.clock.advance(1_000)
+    expect(await other.limiter.concurrency('k', only)).not.toBeNull()
+    one.store.taken('leave')
+    await world.clock.advance(5_000)
+    expect(one.store.taken('leave')).toBe(0)
+  })
+
+  it('are not given back once their time is over, nor by a process that has ended', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = world.process()
+    const short = await limiter.concurrency('short', { limit: 1, ttl: '3s' })
+    const long = await limiter.concurrency('long', { limit: 1, ttl: '1h' })
+    store.always = 'unsent'
+    await short!.release()
+    await world.clock.advance(4_000)
+    store.taken('leave')
+    await world.clock.advance(4_000)
+    expect(store.taken('leave')).toBe(0)
+    await long!.release()
+    await world.clock.advance(2_000)
+    expect(store.taken('leave')).toBe(3)
+    await limiter.close()
+    await world.clock.advance(10_000)
+    expect(store.taken('leave')).toBe(0)
+  })
+
   it('are not given back to a store that was not asked', async () => {
     const world = new LimitWorld()
     const { limiter, store } = world.process()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LimitWorld } from '../../test/support/limit-world.js'
 import type { HitOptions } from './public-types.js'
+import type { HitRequest } from './rate-limit-store.js'
 
 const WINDOW = { window: '10s' } as const
 
@@ -133,6 +134,22 @@ describe('hits while the store is away', () => {
     }
   })
 })
+
+it('hits while the store is away are kept of so many keys and no more', async () => {
+  const world = new LimitWorld()
+  const { limiter, store } = world.process({ instances: 1 })
+  store.always = 'unsent'
+  await limiter.hit('first', { window: '1h' })
+  await limiter.hit('second', { window: '1h' })
+  for (let i = 0; i < 49_999; i++) localHits(limiter).hit({ id: `{h:${i}}`, by: 1, windowMs: 3_600_000 })
+  expect(await limiter.hit('second', { window: '1h' })).toMatchObject({ hits: 2 })
+  expect(await limiter.hit('first', { window: '1h' })).toMatchObject({ hits: 1 })
+})
+
+/** What counts while the store is away, without the way there. */
+function localHits(limiter: object): { hit(request: HitRequest): unknown } {
+  return (limiter as { hits: { local: { hit(request: HitRequest): unknown } } }).hits.local
+}
 
 /** What the keys are counted by in the memory store. */
 function hitIds(limiter: object): string[] {

@@ -1,25 +1,24 @@
 import type { Clock } from '../kernel/clock.js'
 import { durationToMs } from '../kernel/duration.js'
-import { MemoryHub } from '../kernel/memory-hub.js'
 import { ConfigurationError } from '../kernel/errors.js'
 import { keyPart } from '../kernel/key-part.js'
 import { RateLimitUnavailableError } from './errors.js'
 import type { HitOptions, HitResult } from './public-types.js'
 import type { HitRequest, RateLimitStore } from './rate-limit-store.js'
-import { shareOf } from './local-limits.js'
+import { MOST_LOCAL_COUNTERS, shareOf } from './local-limits.js'
 import { escaped, onUnavailableOf, units } from './rules.js'
-import { MemoryRateLimitStore } from './stores/memory.js'
+import { MemoryLimitSpace } from './stores/memory.js'
 
 /** Counts for libraries that decide themselves; while the store is away, those of this process times the number of processes. */
 export class Hits {
-  private readonly local: RateLimitStore
+  private readonly local: MemoryLimitSpace
 
   constructor(
     private readonly store: () => RateLimitStore,
     clock: Clock,
     private readonly instances: () => number,
   ) {
-    this.local = new MemoryRateLimitStore(new MemoryHub({ clock }), 'local')
+    this.local = new MemoryLimitSpace(clock, MOST_LOCAL_COUNTERS)
   }
 
   async hit(key: string, { window, limit, blockFor, by = 1, onUnavailable }: HitOptions): Promise<HitResult> {
@@ -44,12 +43,12 @@ export class Hits {
 
   /** As if never hit, here and in the store. */
   async reset(key: string): Promise<void> {
-    const counters = [{ id: idOf(key) }]
-    await this.local.reset(counters)
-    await this.store().reset(counters)
+    const id = idOf(key)
+    this.local.forget(id)
+    await this.store().reset([{ id }])
   }
 
-  private async countAlone(request: HitRequest, policy: HitOptions['onUnavailable']): Promise<HitResult> {
+  private countAlone(request: HitRequest, policy: HitOptions['onUnavailable']): HitResult {
     if (policy === 'allow')
       return { hits: Math.max(0, request.by), resetMs: request.windowMs, blockedMs: 0, source: 'unavailable' }
     if (policy === 'deny') {
@@ -58,7 +57,7 @@ export class Hits {
     const { limit } = request
     const instances = this.instances()
     const share = limit === undefined ? undefined : shareOf(limit, instances)
-    const reply = await this.local.hit({ ...request, limit: share })
+    const reply = this.local.hit({ ...request, limit: share })
     const hits = reply.hits * instances
     // A limit smaller than the number of processes is no reason to refuse all: what is within the share is within the limit.
     const isWithin = limit !== undefined && share !== undefined && reply.hits <= share

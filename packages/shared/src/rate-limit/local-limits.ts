@@ -2,8 +2,8 @@ import type { Clock } from '../kernel/clock.js'
 import type { CounterReply, CounterSpec, Demand } from './rate-limit-store.js'
 import { MemoryCounters } from './stores/memory.js'
 
-/** Clients that one process limits by itself. */
-const MOST_COUNTERS = 50_000
+/** Clients that one process limits by itself, of each kind: an outage is no time to keep every address of the world in memory. */
+export const MOST_LOCAL_COUNTERS = 50_000
 
 /** Counters of this process alone, with the limits divided by the number of processes: what stands in while the store is away. */
 export class LocalLimits {
@@ -11,7 +11,7 @@ export class LocalLimits {
   private readonly shares = new WeakMap<CounterSpec, { readonly of: number; readonly spec: CounterSpec }>()
 
   constructor(clock: Clock) {
-    this.counters = new MemoryCounters(clock, MOST_COUNTERS)
+    this.counters = new MemoryCounters(clock, MOST_LOCAL_COUNTERS)
   }
 
   /** @param spend false: only looks */

@@ -11,7 +11,8 @@ export type RateLimitPlan = Readonly<Record<string, PlannedRule | false>>
 /** What `forRoot({ rateLimit })` takes: for all limits of a connection. What the guard takes stands in `RateLimitGuardOptions`. */
 export interface RateLimiterOptions {
   /**
-   * How long a decision waits for Redis; then each rule's `onUnavailable` decides, at once until Redis answers again. A number is milliseconds.
+   * How long a decision waits: for Redis, and before that for at most half of it for a plan that nobody remembers yet. Then each rule's
+   * `onUnavailable` decides, at once until Redis answers again. A number is milliseconds.
    * @default 80
    */
   readonly timeout?: Duration | undefined

@@ -16,6 +16,7 @@ const MOST_TENANTS = 10_000
  */
 export class Plans {
   private readonly remembered: LRUCache<string, Remembered>
+  private expired = 0
 
   /** @param waitMs for how long a request waits for a plan that nobody remembers @param warn told when a plan can't be had, once a tenant */
   constructor(
@@ -50,13 +51,15 @@ export class Plans {
     this.remembered.delete(tenant)
   }
 
-  /** Plans may have changed unheard: all are asked for again, while the old ones count. */
+  /** Plans may have changed unheard: all are asked for again, also those that are being asked for, while the old ones count. */
   expire(): void {
+    this.expired++
     for (const plan of this.remembered.values()) plan.until = 0
   }
 
   private async load(tenant: string, plan: Remembered): Promise<void> {
     plan.late = false
+    const { expired } = this
     let keepMs = this.ttlMs
     try {
       // In a turn of its own: what is thrown at once is a failure as any other, and comes after `loading` is set.
@@ -66,7 +69,7 @@ export class Plans {
       keepMs = Math.min(keepMs, RETRY_MS)
       this.warnOnce(plan, `the plan of a tenant can't be had, and its limits are as before: ${messageOf(error)}`)
     }
-    plan.until = this.clock.mono() + keepMs
+    plan.until = expired === this.expired ? this.clock.mono() + keepMs : 0
     plan.loading = undefined
   }
 

@@ -180,6 +180,38 @@ describe('while the store is away', () => {
   })
 })
 
+describe('a decision that waits for several things', () => {
+  it('has the timeout for all of them together: for a plan and the store', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = world.process({ plan: () => new Promise(() => undefined) })
+    store.always = { replyMs: 60 }
+    expect(await decidedAfter(world, () => limiter.consume([rule('deny')], IDS))).toEqual([80, 'unavailable'])
+    // Nobody waits for the plan any more.
+    expect(await decidedAfter(world, () => limiter.consume([rule('deny')], IDS))).toEqual([60, 'redis'])
+  })
+
+  it('and for units of all tenants and the tenant’s own', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = world.process()
+    const rules: RateLimitRule[] = [{ ...rule('local', 10, 'all'), scope: 'global', lease: 1 }, rule('local')]
+    store.always = { replyMs: 60 }
+    expect(await decidedAfter(world, () => limiter.consume(rules, IDS))).toEqual([80, 'local'])
+    store.always = { replyMs: 30 }
+    expect(await decidedAfter(world, () => limiter.consume(rules, IDS))).toEqual([60, 'redis'])
+  })
+
+  async function decidedAfter(
+    { clock }: LimitWorld,
+    decide: () => ReturnType<RateLimiterService['consume']>,
+  ): Promise<[ms: number, source: string]> {
+    const start = clock.mono()
+    let end: [number, string] | undefined
+    void decide().then(({ source }) => (end = [clock.mono() - start, source]))
+    await clock.advance(1_000)
+    return end!
+  }
+})
+
 describe('a server that hangs', () => {
   const stops: (() => void)[] = []
   afterEach(() => {

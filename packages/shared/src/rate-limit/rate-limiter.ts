@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
+import { withDeadline } from '../kernel/deadline.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { type ConcurrencyPlace, Concurrency } from './concurrency.js'
 import { DenyCache } from './deny-cache.js'
@@ -29,6 +30,8 @@ export interface RateLimiterSurroundings {
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined
   readonly warn?: ((message: string) => void) | undefined
+  /** Refuses keys of `concurrency` that a limiter may not have, such as those without the current tenant. @default all may be */
+  readonly checkKey?: ((key: string) => void) | undefined
 }
 
 /**
@@ -57,6 +60,7 @@ export class RateLimiterService {
   private readonly places: Concurrency
   private readonly hits: Hits
   private readonly warn: (message: string) => void
+  private readonly timeoutMs: number
   private readonly fixedInstances: number | undefined
   private warnedAt = -Infinity
   private closed = false
@@ -65,20 +69,26 @@ export class RateLimiterService {
   constructor(
     private readonly store: () => RateLimitStore,
     options: RateLimiterOptions = {},
-    { clock = systemClock, random = systemRandom, warn = () => undefined }: RateLimiterSurroundings = {},
+    {
+      clock = systemClock,
+      random = systemRandom,
+      warn = () => undefined,
+      checkKey = () => undefined,
+    }: RateLimiterSurroundings = {},
   ) {
     const { timeoutMs, instances, denials, plan, planTtlMs } = resolveRateLimiterOptions(options)
     this.clock = clock
     this.warn = warn
+    this.timeoutMs = timeoutMs
     this.fixedInstances = instances
     this.denials = denials === 0 ? undefined : new DenyCache(denials)
     this.local = new LocalLimits(clock)
     this.leases = new TokenLeases(store, clock)
-    this.plans = plan && new Plans(plan, planTtlMs, timeoutMs, clock, warn)
+    this.plans = plan && new Plans(plan, planTtlMs, timeoutMs / 2, clock, warn)
     this.instances = new Instances(store, random.token(), clock)
     this.news = new NewsWatch(store, clock, { denials: this.denials, plans: this.plans })
     const count = (): number => this.instanceCount
-    this.places = new Concurrency(store, clock, random, count)
+    this.places = new Concurrency(store, clock, random, count, checkKey)
     this.hits = new Hits(store, clock, count)
   }
 
@@ -88,13 +98,15 @@ export class RateLimiterService {
    * @throws ConfigurationError, InvalidDurationError, InvalidKeyError a rule that can't be used; RateLimitIdentityError `ids` lack what a rule is by
    */
   async consume(rules: readonly RateLimitRule[], ids: RateLimitIds, cost = 1): Promise<RateLimitResult> {
-    const compiled = this.planned(rules, ids)
-    const asks = asksOf(compiled instanceof Promise ? await compiled : compiled, ids, cost)
+    const planned = this.planned(rules, ids)
+    const waitsSince = planned instanceof Promise ? this.clock.mono() : undefined
+    const asks = asksOf(planned instanceof Promise ? await planned : planned, ids, cost)
     const known = this.knownRefusal(asks)
     if (known !== undefined) return told(known)
     this.start()
     try {
-      return told(await this.ask(asks))
+      const answer = this.ask(asks)
+      return told(await (waitsSince === undefined && !asks.some(isLeased) ? answer : this.inTime(answer, waitsSince)))
     } catch (error) {
       if (!(error instanceof RateLimitUnavailableError)) throw error
       return told(this.decideAlone(asks, error))
@@ -131,7 +143,7 @@ export class RateLimiterService {
   /**
    * A place among those that run at the same time, given back when it is disposed of or after `ttl`; null: all are taken.
    * @example `await using place = await limiter.concurrency(`export:${tenantId}`, { limit: 2, ttl: '5m' })`
-   * @throws ConfigurationError, InvalidDurationError, InvalidKeyError
+   * @throws ConfigurationError, InvalidDurationError, InvalidKeyError; TenantKeyError the key lacks the tenant, where `tenancy.required`
    */
   concurrency(key: string, options: ConcurrencyOptions): Promise<ConcurrencyPlace | null> {
     this.start()
@@ -164,6 +176,7 @@ export class RateLimiterService {
     this.closed = true
     this.news.stop()
     this.instances.stop()
+    this.places.close()
     await this.leases.close()
   }
 
@@ -217,6 +230,14 @@ export class RateLimiterService {
       })
     }
     return result
+  }
+
+  /** The store waits for `timeout` in each of its calls: where more than one wait is part of a decision, all of them have that together. */
+  private inTime<T>(answer: Promise<T>, since = this.clock.mono()): Promise<T> {
+    const ms = since + this.timeoutMs - this.clock.mono()
+    const tooLate = (): Error =>
+      new RateLimitUnavailableError(`no decision within ${this.timeoutMs} ms (rateLimit.timeout)`)
+    return withDeadline(answer, ms, this.clock, tooLate)
   }
 
   /** Units of all tenants first: they are at hand, mostly, and are given back when the tenant's own rules refuse. */

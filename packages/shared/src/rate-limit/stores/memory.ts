@@ -106,15 +106,21 @@ export class MemoryCounters {
 const MOST_COUNTERS = 1_000_000
 
 /** The limits under one prefix. Every method is one atomic step, as a script is in Redis. */
-class MemoryLimitSpace {
+export class MemoryLimitSpace {
   readonly counters: MemoryCounters
-  private readonly windows = growingLru<HitWindow>(MOST_COUNTERS)
-  private readonly places = growingLru<Map<string, number>>(MOST_COUNTERS)
+  private readonly windows: LRUCache<string, HitWindow>
+  private readonly places: LRUCache<string, Map<string, number>>
   private readonly processes = new Map<string, number>()
   private readonly listeners = new Set<NewsListener>()
 
-  constructor(private readonly clock: Clock) {
-    this.counters = new MemoryCounters(clock, MOST_COUNTERS)
+  /** @param most of each kind; the least recently used go first */
+  constructor(
+    private readonly clock: Clock,
+    most = MOST_COUNTERS,
+  ) {
+    this.counters = new MemoryCounters(clock, most)
+    this.windows = growingLru(most)
+    this.places = growingLru(most)
   }
 
   hit({ id, by, windowMs, limit = -1, blockMs = 0 }: HitRequest): HitReply {
