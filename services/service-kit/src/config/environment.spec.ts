@@ -44,6 +44,8 @@ describe('the configuration of a service', () => {
     ['PORT', { PORT: 'http' }],
     ['DATABASE_POOL', { DATABASE_POOL: '0' }],
     ['REDIS_PORT', { REDIS_HOST: 'r', REDIS_PORT: '-1' }],
+    ['REDIS_URL', { REDIS_URL: 'secret@r:6379' }],
+    ['REDIS_URL', { REDIS_URL: 'http://:secret@r:6379' }],
     ['REDIS_CLUSTER', { REDIS_CLUSTER: 'redis://:secret@r:1' }],
     ['REDIS_SENTINELS', { REDIS_SENTINELS: 'a,,b', REDIS_SENTINEL_NAME: 'erp' }],
     ['REDIS_SENTINEL_NAME', { REDIS_SENTINELS: 'a' }],

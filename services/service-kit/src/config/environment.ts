@@ -44,11 +44,20 @@ const nodes = variable.pipe(
     .optional(),
 )
 
+const redisUrl = variable.pipe(
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && /^rediss?:\/\//.test(value), {
+      error: 'must look like redis://user:password@host:6379/0, or rediss://… for TLS',
+    })
+    .optional(),
+)
+
 const environment = z.object({
   PORT: port,
   DATABASE_URL: variable,
   DATABASE_POOL: variable.pipe(z.coerce.number<string>().int().min(1).max(100).optional()),
-  REDIS_URL: variable,
+  REDIS_URL: redisUrl,
   REDIS_HOST: variable,
   REDIS_PORT: port,
   REDIS_PASSWORD: variable,

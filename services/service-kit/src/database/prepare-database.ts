@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { DataSource, type EntityManager, type Logger } from 'typeorm'
+import { DataSource, type DataSourceOptions, type EntityManager, type Logger } from 'typeorm'
 import { dataSourceOptions } from './data-source-options.js'
 import type { DatabaseDefinition, SeedData } from './database-definition.js'
 
@@ -22,7 +22,7 @@ export async function prepareDatabase(
   say: (line: string) => void,
 ): Promise<boolean> {
   const options = dataSourceOptions(name, definition, { url, poolSize: 2 }, logger)
-  const dataSource = await new DataSource(options).initialize()
+  const dataSource = await connect(options)
   try {
     const holder = dataSource.createQueryRunner()
     try {
@@ -39,6 +39,17 @@ export async function prepareDatabase(
     }
   } finally {
     await dataSource.destroy()
+  }
+}
+
+async function connect(options: DataSourceOptions): Promise<DataSource> {
+  try {
+    return await new DataSource(options).initialize()
+  } catch (cause) {
+    // Node's error about several addresses has a code, and no message of its own.
+    const { message, code } = cause as NodeJS.ErrnoException
+    const why = message === '' ? (code ?? 'no connection') : message
+    throw new Error(`the database can't be reached, look at DATABASE_URL: ${why}`, { cause })
   }
 }
 
