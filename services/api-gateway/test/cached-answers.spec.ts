@@ -120,6 +120,33 @@ describe('an answer for a tenant', () => {
     expect(gateway.upstream.seen).toHaveLength(3)
   })
 
+  it('that is no JSON although it says so is 502, and not kept', async () => {
+    const path = product()
+    gateway.upstream.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'x-thing': '1' }).end('{"half":')
+    }
+    for (let i = 0; i < 2; i++) {
+      const answer = await gateway.send(path)
+      expect(answer).toMatchObject({ status: 502, body: { detail: expect.stringContaining('not the JSON') } })
+      expect(answer.headers.get('x-thing')).toBeNull()
+    }
+    countUp()
+    expect(await gateway.send(path)).toMatchObject({ status: 200, body: { tenant: TENANT } })
+  })
+
+  it.each(['null', '7', 'true', '"a text"', '[]'])('of JSON is the same JSON, stored or not: %s', async (text) => {
+    gateway.upstream.handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+    }
+    const path = product()
+    const hit = await untilHit(async () => {
+      const answer = await gateway.send(path)
+      expect(answer.text).toBe(text)
+      return answer
+    })
+    expect(hit.headers.get('content-type')).toMatch(/^application\/json/)
+  })
+
   it('with a secret or a cookie in it is not kept', async () => {
     for (const [body, headers] of [
       [{ password: 'a secret' }, {}],

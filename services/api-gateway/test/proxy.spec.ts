@@ -439,9 +439,23 @@ describe('a service', () => {
     expect([connections, requests]).toEqual([2, 4])
   })
 
-  it('that answers nonsense is 502', async () => {
-    upstream.handler = (request) => void request.socket.end('nonsense\r\n\r\n')
-    expect(await gateway.send('/finance/it')).toMatchObject({ status: 502 })
+  it.each([
+    'nonsense\r\n\r\n',
+    'HTTP/1.1 000 Low\r\n\r\n{}',
+    'HTTP/1.1 099 Low\r\n\r\n{}',
+    'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: it\r\n\r\n',
+    'HTTP/1.1 600 High\r\n\r\n{}',
+    'HTTP/1.1 200 OK\r\nx-thing: \x01\r\n\r\n{}',
+  ])('that answers nonsense is 502: %j', async (nonsense) => {
+    upstream.handler = (request) => void request.socket.end(nonsense)
+    for (const path of ['/finance/it', '/master-data/suppliers']) {
+      expect(await gateway.send(path)).toMatchObject({ status: 502, body: { status: 502 } })
+    }
+  })
+
+  it('has no words of its own for a status', async () => {
+    upstream.handler = (request) => void request.socket.end('HTTP/1.1 202 \x01\xff\r\ncontent-length: 2\r\n\r\n{}')
+    expect(await raw(await rawHead('GET /finance/it HTTP/1.1'))).toMatch(/^HTTP\/1\.1 202 Accepted\r\n/)
   })
 })
 

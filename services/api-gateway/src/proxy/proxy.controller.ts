@@ -57,7 +57,8 @@ export class ProxyController {
         })
       const changes = traits.isCached && !SAFE.has(request.method) && !traits.questions.includes(target.path)
       const answer = await (changes && tenantId !== undefined ? this.writes.around(tenantId, service, open) : open())
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage, passedAnswerHeaders(answer.headers))
+      // Without the service's words for the status: nobody reads them, and those that Node does not write would be an error of the gateway's.
+      response.writeHead(answer.statusCode ?? 502, passedAnswerHeaders(answer.headers))
       // Of an unknown length: perhaps nothing comes for a while that the head could travel with.
       if (answer.headers['content-length'] === undefined) response.flushHeaders()
       await pipeline(answer, response)

@@ -91,8 +91,14 @@ export class Upstream {
     this.agent.destroy()
   }
 
-  /** @throws ServiceUnavailableException it is one stream too many */
+  /** @throws BadGatewayException its status is none @throws ServiceUnavailableException it is one stream too many */
   private admitted(answer: IncomingMessage): IncomingMessage {
+    const { statusCode = 0 } = answer
+    // Node reads any three digits, and writes no less than 100: RFC 9110, 15.
+    if (statusCode < 200 || statusCode > 599) {
+      answer.destroy()
+      throw new BadGatewayException(`The service ${this.name} answered nonsense`)
+    }
     if (!isEventStream(answer) || this.streams <= this.mostStreams) return answer
     answer.destroy()
     throw new ServiceUnavailableException(`The service ${this.name} has too many listeners`)
@@ -157,6 +163,8 @@ function headOf(sent: ClientRequest): Promise<IncomingMessage> {
     sent.once('response', resolve)
     // Once the answer has begun, it is the answer that fails, and nobody hears this.
     sent.on('error', reject)
+    // Without an error, as after a 101 that nobody asked for.
+    sent.once('close', () => reject(new Error('the connection ended without an answer')))
   })
 }
 

@@ -31,7 +31,8 @@ export class ServiceReads {
   constructor(@Inject(Services) private readonly services: Services) {}
 
   /**
-   * What the service answers, with its status and headers set on the response: data of JSON, else its text. @throws as `Upstream.open`
+   * What the service answers, with its status and headers set on the response: data of JSON, else its text.
+   * @throws BadGatewayException it broke off, is too long, or is no JSON although it says so; as `Upstream.open`
    */
   async read(read: ServiceRead, request: GatewayRequest, response: GatewayResponse): Promise<unknown> {
     const answer = await this.services.get(read.service).open({
@@ -41,10 +42,11 @@ export class ServiceReads {
       headers: { ...aboutCaller(read.for, request, response), ...contextHeaders(request), ...ASKED_FOR },
     })
     const text = await textOf(answer)
+    const data = isJson(answer.headers) && text !== '' ? dataOf(text) : text
     response.statusCode = answer.statusCode ?? 502
     for (const [name, value] of Object.entries(storedHeaders(answer.headers)))
       if (value !== undefined) response.setHeader(name, value)
-    return isJson(answer.headers) && text !== '' ? (JSON.parse(text) as unknown) : text
+    return data
   }
 }
 
@@ -70,6 +72,16 @@ function storedHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
 
 const isJson = (headers: IncomingHttpHeaders): boolean =>
   /^application\/([\w.-]+\+)?json\b/i.test(headers['content-type'] ?? '')
+
+/** What is no object or list is sent as it came: Nest takes a text for one, and null for nothing. @throws BadGatewayException it is no JSON */
+function dataOf(text: string): unknown {
+  try {
+    const data: unknown = JSON.parse(text)
+    return typeof data === 'object' && data !== null ? data : text
+  } catch {
+    throw new BadGatewayException('The answer of the service is not the JSON that it says it is')
+  }
+}
 
 /** @throws BadGatewayException it broke off, or goes on for ever */
 async function textOf(answer: IncomingMessage): Promise<string> {
