@@ -369,6 +369,22 @@ describe('a check', () => {
     expect(store.reads.flat()).toContain(familyMark('f'))
   })
 
+  it.each([
+    ['was ended', (families: RefreshTokenFamilies) => families.end('f')],
+    ['ended by a reuse', (families: RefreshTokenFamilies) => families.rotate('f', 'stolen', 'c')],
+  ])('knows at once of a family that %s in this process, whose push is under way (R17)', async (_, end) => {
+    const families = new RefreshTokenFamilies(
+      () => store,
+      {},
+      (mark) => blacklist.forget(mark),
+    )
+    await families.begin('f', 'a')
+    for (let i = 0; i < 3; i++) expect(await blacklist.isRevoked(claimsOf({ fam: 'f' }))).toBe(false)
+    store.changes.tells = false
+    await end(families)
+    expect(await blacklist.isRevoked(claimsOf({ fam: 'f' }))).toBe(true)
+  })
+
   it('never keeps “not revoked” when the revocation came while it asked (R17)', async () => {
     const other = world.process()
     const release = store.holdAnswers()

@@ -1,22 +1,12 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
 import { CoherentMap, type InvalidationSource, type Kept, type Ticket } from '../kernel/coherent-map.js'
-import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError, JwtUnavailableError } from './errors.js'
 import { jwtRefused, jwtRevoked } from './events.js'
-import { familyMark, type JwtStore, type MarkEnd } from './jwt-store.js'
-import { type Asked, KnownTokens, type Reason } from './known-tokens.js'
+import type { JwtStore, MarkEnd } from './jwt-store.js'
+import { KnownTokens } from './known-tokens.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
-import {
-  expOf,
-  isAbsent,
-  isSeconds,
-  isToken,
-  jtiMark,
-  LONGEST_TOKEN,
-  textOf,
-  tokenMark,
-  userMark,
-} from './token-marks.js'
+import { type Asked, type Question, questionsOf, type Reason } from './questions.js'
+import { expOf, isSeconds, isToken, jtiMark, LONGEST_TOKEN, textOf, tokenMark, userMark } from './token-marks.js'
 
 /** The claims of a token whose signature was verified: those that it can be revoked by, among any others. Times are seconds since 1970. */
 export interface JwtClaims {
@@ -163,6 +153,11 @@ export class JwtBlacklistService {
     return reached
   }
 
+  /** @internal A mark that this process writes by another way: R17, as of an own revocation. */
+  forget(mark: string): void {
+    this.near?.invalidate(mark)
+  }
+
   /** Stops listening. The store belongs to whoever made it. */
   close(): void {
     this.closed = true
@@ -205,11 +200,11 @@ export class JwtBlacklistService {
 
   /** R17: an own write is forgotten at the call and at its answer; also at one that says nothing, for it may have been done. */
   private async write<T>(mark: string, run: () => Promise<T>): Promise<T> {
-    this.near?.invalidate(mark)
+    this.forget(mark)
     try {
       return await run()
     } finally {
-      this.near?.invalidate(mark)
+      this.forget(mark)
     }
   }
 
@@ -244,37 +239,6 @@ interface Answer {
   readonly value: string | null
 }
 
-interface Question {
-  readonly mark: string
-  readonly by: Reason
-  readonly revokes: (value: string | null) => boolean
-}
-
-/** None: nothing can revoke it. */
-function questionsOf({ jti, sub, iat, tenant, family, token }: Asked): Question[] {
-  const byJti = textOf(jti)
-  const byFamily = textOf(family)
-  const byUser = textOf(sub)
-  const byTenant = textOf(tenant)
-  // It may be what the token was revoked by, in a form that can't be compared.
-  if (isOdd(jti, byJti) || isOdd(family, byFamily) || isOdd(sub, byUser) || isOdd(tenant, byTenant)) return []
-  if (!isAbsent(token) && !isToken(token)) return []
-  const questions: Question[] = []
-  if (byJti !== undefined) questions.push({ mark: jtiMark(byJti), by: 'jti', revokes: isThere })
-  if (isToken(token)) questions.push({ mark: tokenMark(token), by: 'token', revokes: isThere })
-  if (byFamily !== undefined) {
-    questions.push({ mark: familyMark(keySegment(byFamily)), by: 'family', revokes: isThere })
-  }
-  if (byUser !== undefined) {
-    // Without `iat` nobody knows that it is younger.
-    const isOld = (value: string | null): boolean =>
-      value !== null && !(typeof iat === 'number' && Math.floor(iat) > Number(value))
-    questions.push({ mark: userMark(byUser, undefined), by: 'user', revokes: isOld })
-    if (byTenant !== undefined) questions.push({ mark: userMark(byUser, byTenant), by: 'user', revokes: isOld })
-  }
-  return questions
-}
-
 /** What an answer weighs in memory beside its mark. */
 const ENTRY_BYTES = 200
 /** Answers are proven fresh for as long as they are kept; but where tracking is refused, nobody tells of what Redis itself or others have dropped. */
@@ -287,20 +251,11 @@ function isClaims(claims: unknown): claims is JwtClaims {
 /** One for all: a promise costs as much as the check. */
 const PASSED = Promise.resolve(false)
 
-function isThere(value: string | null): boolean {
-  return value !== null
-}
-
 function secondOf(before: Date | number | undefined): number | null {
   if (before === undefined) return null
   const second = before instanceof Date ? Math.floor(before.getTime() / 1_000) : before
   if (Number.isInteger(second) && isSeconds(second)) return second
   throw new JwtClaimsError('`before` is a Date, or whole seconds since 1970, not milliseconds')
-}
-
-/** It is there, and no id. */
-function isOdd(claim: unknown, id: string | undefined): boolean {
-  return id === undefined && !isAbsent(claim)
 }
 
 function refused(by: Reason | 'claims' | 'expired'): true {

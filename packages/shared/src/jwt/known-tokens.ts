@@ -1,18 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { CoherentMap, Kept } from '../kernel/coherent-map.js'
-
-/** What of a token decides whether it is revoked. */
-export interface Asked {
-  readonly jti: unknown
-  readonly sub: unknown
-  readonly iat: unknown
-  readonly tenant: unknown
-  readonly family: unknown
-  readonly token: string | undefined
-}
-
-/** Why a token is revoked. */
-export type Reason = 'jti' | 'token' | 'user' | 'family'
+import type { Asked, Reason } from './questions.js'
 
 /** What is known of a token. */
 export interface Verdict {
@@ -53,9 +41,11 @@ export class KnownTokens<Answer> {
 
   /** @param standing what the answer follows from: what was found at all of its marks, or at the one that revokes it, in this very moment */
   add(asked: Asked, by: Reason | undefined, standing: readonly Kept<Answer>[]): void {
-    const { jti, token } = asked
+    const { jti } = asked
     if (typeof jti !== 'string') return
-    this.tokens.set(jti, { asked, by, standing }, { size: ENTRY_BYTES + jti.length + (token?.length ?? 0) })
+    let size = ENTRY_BYTES
+    for (const part of Object.values(asked)) if (typeof part === 'string') size += part.length
+    this.tokens.set(jti, { asked, by, standing }, { size })
   }
 }
 
@@ -64,4 +54,5 @@ interface KnownToken<Answer> extends Verdict {
   readonly standing: readonly Kept<Answer>[]
 }
 
+/** What it weighs beside its texts. */
 const ENTRY_BYTES = 300

@@ -1,7 +1,7 @@
 import { keySegment } from '../kernel/key-part.js'
 import { JwtClaimsError } from './errors.js'
 import { jwtRevoked, refreshTokenReused } from './events.js'
-import type { JwtStore, Rotation } from './jwt-store.js'
+import { familyMark, type JwtStore, type Rotation } from './jwt-store.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
 
 /**
@@ -20,10 +20,14 @@ import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } 
 export class RefreshTokenFamilies {
   private readonly options: ResolvedJwtOptions
 
-  /** @throws ConfigurationError, InvalidDurationError */
+  /**
+   * @param wrote called with a mark that is written, before and after: the blacklist of this process forgets it (R17)
+   * @throws ConfigurationError, InvalidDurationError
+   */
   constructor(
     private readonly store: () => JwtStore,
     options: JwtBlacklistOptions = {},
+    private readonly wrote: (mark: string) => void = () => undefined,
   ) {
     this.options = resolveJwtOptions(options)
   }
@@ -37,23 +41,35 @@ export class RefreshTokenFamilies {
   }
 
   /**
-   * Replaces the token that was presented, whose signature and `exp` were verified. `'repeated'` within `jwt.refreshGrace`: two requests at once, or a lost answer; `token` is the `jti` that
-   * is valid now: answer a token with that one.
+   * Replaces the token that was presented, whose signature and `exp` were verified. `'repeated'` within `jwt.refreshGrace`: two requests at once, or a
+   * lost answer; `token` is the `jti` that is valid now: answer a token with that one.
    * @throws JwtUnavailableError it may have been replaced: the same call again answers `'repeated'`; JwtClaimsError
    */
   async rotate(family: string, jti: string, nextJti: string): Promise<Rotation> {
     if (jti === nextJti) throw new JwtClaimsError('`nextJti` must be another than `jti`')
     const { refreshGraceMs: graceMs } = this.options
     const of = { family: idOf(family, 'family'), from: idOf(jti, 'jti'), to: idOf(nextJti, 'nextJti') }
-    const rotation = await this.store().rotate({ ...of, ttlMs: this.keepMs, graceMs })
+    const rotation = await this.write(of.family, () => this.store().rotate({ ...of, ttlMs: this.keepMs, graceMs }))
     if (rotation.outcome === 'reused') refreshTokenReused.publish(() => ({ family }))
     return rotation
   }
 
   /** A log-out: no token of the family is valid any more. @throws JwtUnavailableError, JwtClaimsError */
   async end(family: string): Promise<void> {
-    await this.store().end(idOf(family, 'family'), this.keepMs)
+    const id = idOf(family, 'family')
+    await this.write(id, () => this.store().end(id, this.keepMs))
     jwtRevoked.publish(() => ({ by: 'family' }))
+  }
+
+  /** What may end a family, also when nobody knows whether it has. */
+  private async write<T>(family: string, run: () => Promise<T>): Promise<T> {
+    const mark = familyMark(family)
+    this.wrote(mark)
+    try {
+      return await run()
+    } finally {
+      this.wrote(mark)
+    }
   }
 
   /** For as long as a token of now may be accepted: also an access token that names the family. */

@@ -46,9 +46,11 @@ describe('the revoked tokens of a module', () => {
     await blacklist.revoke({ jti: 'a', exp })
     expect([await blacklist.isRevoked({ jti: 'a' }), await named.isRevoked({ jti: 'a' })]).toEqual([true, false])
     // Both services have one store: the end of a family revokes the access tokens that name it.
+    const forgotten = vi.spyOn(blacklist, 'forget')
     await families.begin('f1', 'r1')
     await families.end('f1')
     expect(await blacklist.isRevoked({ jti: 'b', fam: 'f1' })).toBe(true)
+    expect(forgotten).toHaveBeenCalledWith('{f:f1}:ended')
   })
 
   it('are told to every application that shares them, also to one that has an answer in its memory', async () => {

@@ -38,7 +38,8 @@ export class JwtRuntime extends Lodging<JwtStore> {
   /** As {@link blacklist}. */
   get families(): RefreshTokenFamilies {
     this.provide(RefreshTokenFamilies)
-    this.madeFamilies ??= new RefreshTokenFamilies(() => this.store, this.options)
+    const wrote = (mark: string): void => this.madeBlacklist?.forget(mark)
+    this.madeFamilies ??= new RefreshTokenFamilies(() => this.store, this.options, wrote)
     return this.madeFamilies
   }
 

@@ -128,7 +128,11 @@ export async function jwtProcess(
   await waitFor('the pushes to flow', () => (tracksNot ? pushes.telling === 'must' : pushes.live))
   const store = new RedisJwtStore(connection, pushes.sourceOf(keyspace.jwt), keyspace)
   const blacklist = new JwtBlacklistService(() => store, jwt, { stalenessMs })
-  const families = new RefreshTokenFamilies(() => store, jwt)
+  const families = new RefreshTokenFamilies(
+    () => store,
+    jwt,
+    (mark) => blacklist.forget(mark),
+  )
   const close = async (): Promise<void> => {
     blacklist.close()
     pushes.close()
