@@ -142,13 +142,14 @@ export class RedisSessionStore<Data = Record<string, unknown>> extends EventEmit
     await this.foreign.put(id, data, { ...owner, idleMs: idleMs && Math.min(idleMs, absoluteMs ?? idleMs), absoluteMs })
   }
 
-  /** What the cookie says, ms; undefined: nothing. Its `expires` is a time of the clients' clocks, so `maxAge` is asked first. */
+  /**
+   * What the cookie says, ms; undefined: nothing, or a date that is none. Its `expires` is a time of the clients' clocks, so `maxAge` is asked first.
+   */
   private lifeOf({ cookie }: CookieHolder): number | undefined {
     const { originalMaxAge, expires } = cookie ?? {}
-    if (typeof originalMaxAge === 'number') return Math.ceil(originalMaxAge)
-    return expires === undefined || expires === null
-      ? undefined
-      : Math.ceil(new Date(expires).getTime() - this.clock.wall())
+    const lifeMs =
+      typeof originalMaxAge === 'number' ? originalMaxAge : new Date(expires ?? NaN).getTime() - this.clock.wall()
+    return Number.isNaN(lifeMs) ? undefined : Math.min(Math.ceil(lifeMs), MOST_MS)
   }
 }
 
@@ -186,6 +187,9 @@ async function expressSession(): Promise<ExpressSessionClasses> {
     throw new MissingPeerError('express-session', 'RedisSessionStore', cause)
   }
 }
+
+/** A hundred years: a date such as 9999-12-31 says that it shall not end. */
+const MOST_MS = 36_525 * 86_400_000
 
 function nothing(): void {}
 

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto'
 import type { Clock } from '../kernel/clock.js'
 import type { ValueCodec } from '../kernel/codec/value-codec.js'
+import { durationToMs } from '../kernel/duration.js'
 import { SerializationError } from '../kernel/errors.js'
 import { growingLru } from '../kernel/growing-lru.js'
 import { assertKey } from '../kernel/key.js'
 import type { ResolvedSessionOptions } from './options.js'
-import { homeOf, newSessionId, refOf } from './session-id.js'
+import { homeOf, newSessionId, placeOf } from './session-id.js'
 import type { SessionRef, SessionStore } from './session-store.js'
 
 /** What {@link ForeignSessions.put} takes beside the data. */
@@ -41,7 +41,10 @@ export class ForeignSessions {
     const ref = placeOf(id)
     const askedAt = this.clock.mono()
     const stored = await this.store().read(ref)
-    if (stored === null) return null
+    if (stored === null) {
+      this.fresh.delete(id)
+      return null
+    }
     this.fresh.set(id, { until: askedAt + stored.freshMs })
     try {
       return await this.codec.decode(codecKey(ref), stored.data.codec, stored.data.payload)
@@ -53,7 +56,7 @@ export class ForeignSessions {
 
   /**
    * Creates or replaces. False: it was destroyed, and stays so.
-   * @throws SessionUnavailableError; InvalidKeyError, SerializationError, ValueTooLargeError
+   * @throws SessionUnavailableError; InvalidKeyError, InvalidDurationError, SerializationError, ValueTooLargeError
    */
   async put(id: string, data: unknown, options: ForeignSessionOptions = {}): Promise<boolean> {
     const { idleMs = this.options.idleMs, absoluteMs = Math.max(idleMs, this.options.absoluteMs) } = options
@@ -69,7 +72,10 @@ export class ForeignSessions {
       tenantId: tenantId ?? null,
       meta: '',
       data: { codec, payload },
-      ...{ idleMs, absoluteMs, maxPerUser: this.options.maxPerUser },
+      // Checked: what is no number would make a key without an end.
+      idleMs: durationToMs(idleMs, 'idleMs'),
+      absoluteMs: durationToMs(absoluteMs, 'absoluteMs'),
+      maxPerUser: this.options.maxPerUser,
     })
   }
 
@@ -94,12 +100,6 @@ export class ForeignSessions {
 const TOMBSTONE_MS = 600_000
 /** Requests under way at once, and more. */
 const MOST_FRESH = 10_000
-
-/** Where a session of any id is. An id of ours names its home; that of any other is made of its hash. */
-export function placeOf(id: string): SessionRef {
-  const hash = createHash('sha256').update(id, 'utf16le').digest('base64url')
-  return refOf(id) ?? { home: hash.slice(0, 3), hash }
-}
 
 /** Its own for each session: they have no user for certain. */
 function codecKey({ hash }: SessionRef): string {

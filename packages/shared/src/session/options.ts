@@ -1,6 +1,5 @@
 import type { EncryptionOptions } from '../kernel/codec/value-codec.js'
-import { type Ttl, ttlToMs } from '../kernel/duration.js'
-import { type Duration, durationToMs } from '../kernel/duration.js'
+import { type Duration, durationToMs, type Ttl, ttlToMs } from '../kernel/duration.js'
 import { ConfigurationError } from '../kernel/errors.js'
 
 /** What of `forRoot({ session })` the sessions take; the guard's stand in `nest/session-guard-settings.ts`. */
@@ -31,8 +30,13 @@ export interface ResolvedSessionOptions {
 
 /** The names of {@link SessionOptions}. */
 export const SESSION_OPTIONS = [
-  ...(['idle', 'absolute', 'rotationGrace', 'maxPerUser', 'maxBytes', 'encryption'] as const),
-] satisfies (keyof SessionOptions)[]
+  'idle',
+  'absolute',
+  'rotationGrace',
+  'maxPerUser',
+  'maxBytes',
+  'encryption',
+] as const satisfies (keyof SessionOptions)[]
 const KNOWN: ReadonlySet<string> = new Set(SESSION_OPTIONS)
 
 /** @throws ConfigurationError, InvalidDurationError naming the option */

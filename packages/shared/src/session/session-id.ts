@@ -1,4 +1,5 @@
-import { createHash, hash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
+import { sha256 } from '../kernel/key-part.js'
 import type { SessionRef } from './session-store.js'
 
 /**
@@ -17,7 +18,16 @@ export function refOf(id: unknown): SessionRef | undefined {
 
 /** The home of a user's sessions. */
 export function homeOf(userId: string): string {
-  return createHash('sha256').update(userId, 'utf16le').digest('base64url').slice(0, HOME_CHARS)
+  return sha256(userId).slice(0, HOME_CHARS)
+}
+
+/** Where a session of any id is. An id of ours names its home; that of any other is made of its hash. */
+export function placeOf(id: string): SessionRef {
+  return refOf(id) ?? refOfHash(sha256(id))
+}
+
+function refOfHash(hashed: string): SessionRef {
+  return { home: hashed.slice(0, HOME_CHARS), hash: hashed }
 }
 
 const HOME_CHARS = 3

@@ -78,7 +78,7 @@ export interface StoredSession extends SessionRef {
 }
 
 export interface ReadSession extends StoredSession {
-  /** For so long, ms, another read begins no new idle time: that is done after a twentieth of it. */
+  /** For so long, ms, it lives and another read begins no new idle time: that is done after a twentieth of it. */
   readonly freshMs: number
 }
 

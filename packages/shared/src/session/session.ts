@@ -1,15 +1,14 @@
-import { ValueCodec } from '../kernel/codec/value-codec.js'
 import { Backoff } from '../kernel/backoff.js'
 import { type Clock, pause, systemClock } from '../kernel/clock.js'
-import { ConfigurationError, SerializationError } from '../kernel/errors.js'
 import { assertKey } from '../kernel/key.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { SessionConflictError, SessionNotFoundError } from './errors.js'
 import { sessionCreated, sessionDestroyed } from './events.js'
 import { type ResolvedSessionOptions, resolveSessionOptions, type SessionOptions } from './options.js'
 import { ForeignSessions } from './foreign-sessions.js'
+import { SessionCodec } from './session-codec.js'
 import { homeOf, newSessionId, refOf } from './session-id.js'
-import type { SessionData, SessionRef, SessionStore, StoredSession } from './session-store.js'
+import type { SessionRef, SessionStore, StoredSession } from './session-store.js'
 import { Turns } from './turns.js'
 
 /** A session, as of when it was read. */
@@ -70,7 +69,7 @@ export class SessionService<T = unknown> {
   /** Sessions of other libraries: what adapters stand on. */
   readonly foreign: ForeignSessions
   private readonly options: ResolvedSessionOptions
-  private readonly codec: ValueCodec
+  private readonly codec: SessionCodec
   private readonly clock: Clock
   private readonly random: RandomSource
   private readonly ended: SessionSurroundings['ended']
@@ -83,13 +82,12 @@ export class SessionService<T = unknown> {
     { clock = systemClock, random = systemRandom, ended }: SessionSurroundings = {},
   ) {
     this.options = resolveSessionOptions(options)
-    const { encryption, maxBytes } = this.options
-    this.codec = new ValueCodec({ encryption, maxValueBytes: maxBytes, compression: false })
+    this.codec = new SessionCodec(this.options)
     this.clock = clock
     this.random = random
     this.ended = ended
     this.turns = new Turns(clock)
-    this.foreign = new ForeignSessions(store, this.codec, this.options, clock)
+    this.foreign = new ForeignSessions(store, this.codec.values, this.options, clock)
   }
 
   /**
@@ -106,8 +104,8 @@ export class SessionService<T = unknown> {
       ...refOf(id)!,
       userId,
       tenantId: tenantId ?? null,
-      meta: await this.metaText(userId, meta),
-      data: await this.encode(userId, data),
+      meta: await this.codec.encodeMeta(userId, meta),
+      data: await this.codec.encode(userId, data),
       ...{ idleMs, absoluteMs, maxPerUser },
     })
     sessionCreated.publish(() => ({ userId }))
@@ -136,7 +134,7 @@ export class SessionService<T = unknown> {
         const before = await this.find(ref)
         if (before === null) throw new SessionNotFoundError()
         const data = await change((await this.read(id, before)).data)
-        const after = await this.store().write(ref, before.version, await this.encode(before.userId, data))
+        const after = await this.store().write(ref, before.version, await this.codec.encode(before.userId, data))
         if (after === null) throw new SessionNotFoundError()
         if (after !== 'changed') return { id, ...(await this.infoOf(after)), data }
         await pause(this.clock, pauses.next())
@@ -226,53 +224,23 @@ export class SessionService<T = unknown> {
     return ended
   }
 
-  private async encode(userId: string, data: T): Promise<SessionData> {
-    const { codec, payload } = await this.codec.encode(`session:${userId}`, data)
-    return { codec, payload }
-  }
-
   private async read(id: string, stored: StoredSession): Promise<Session<T>> {
-    const { codec, payload } = stored.data
-    const data = (await this.codec.decode(`session:${stored.userId}`, codec, payload)) as T
+    const data = (await this.codec.decode(stored)) as T
     return Object.assign(await this.infoOf(stored), { id, data })
   }
 
-  private async metaText(userId: string, meta: Readonly<Record<string, unknown>>): Promise<string> {
-    const { codec, payload } = await this.codec.encode(metaKey(userId), meta)
-    const text = codec + (typeof payload === 'string' ? payload : payload.toString('base64'))
-    if (text.length <= MOST_META) return text
-    throw new ConfigurationError('meta', `has ${text.length} characters as stored, the most is ${MOST_META}`)
-  }
-
   private async infoOf(stored: StoredSession): Promise<SessionInfo> {
-    return infoOf(stored, await this.metaOf(stored))
-  }
-
-  /** A list of devices is not spoilt by one whose key is gone: it must be possible to end that. */
-  private async metaOf({ userId, meta }: StoredSession): Promise<Record<string, unknown>> {
-    if (meta === '') return {}
-    const payload = this.options.encryption === undefined ? meta.slice(1) : Buffer.from(meta.slice(1), 'base64')
-    try {
-      return (await this.codec.decode(metaKey(userId), meta[0]!, payload)) as Record<string, unknown>
-    } catch (error) {
-      if (error instanceof SerializationError) return {}
-      throw error
-    }
+    return infoOf(stored, await this.codec.decodeMeta(stored))
   }
 }
 
 const MOST_ATTEMPTS = 50
 const PAUSES = { baseMs: 2, capMs: 100 }
-const MOST_META = 4_096
 const HANDLE = /^[\w-]{43}$/
 
 /** Of another library, for a visitor who has not logged in: whoever brings the id of such a one as that of a session of ours is nobody. */
 function isNobodys({ userId }: StoredSession): boolean {
   return userId === ''
-}
-
-function metaKey(userId: string): string {
-  return `session-meta:${userId}`
 }
 
 function infoOf(stored: StoredSession, meta: Readonly<Record<string, unknown>>): SessionInfo {

@@ -5,6 +5,8 @@ import type { NewSession, SessionRef, SessionStore, StoredSession } from '../../
 import { everythingIn, type SessionBackend } from '../support/session-backends.js'
 
 const LONG_MS = 60_000
+/** What two times that are the same may differ by: a server that is stopped for a moment has read one of its clocks before, the other after. */
+const MOMENT_MS = 50
 const text = (session: StoredSession | null | 'changed'): string =>
   session === null || session === 'changed' ? String(session) : String(session.data.payload)
 
@@ -60,8 +62,7 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         expect(created).toMatchObject({ hash: session.hash, home: session.home, userId: user, tenantId: 't1', meta })
         expect(created.version).toBe(1)
         expect(created.seenAt).toBe(created.createdAt)
-        // Redis counts down while the script runs.
-        expect(Math.abs(created.expiresAt - created.createdAt - LONG_MS)).toBeLessThanOrEqual(1)
+        expect(Math.abs(created.expiresAt - created.createdAt - LONG_MS)).toBeLessThan(MOMENT_MS)
         const { freshMs, ...read } = (await other.read(session))!
         expect(Buffer.from(read.data.payload)).toEqual(payload)
         expect({ ...read, data: 0 }).toEqual({ ...created, data: 0, expiresAt: read.expiresAt })
@@ -137,22 +138,25 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         for (const { seenAt, createdAt, expiresAt } of after) {
           expect(seenAt - createdAt).toBeGreaterThanOrEqual(210)
           // By its idle time alone it would end later.
-          expect(Math.abs(expiresAt - createdAt - 4_150)).toBeLessThanOrEqual(1)
+          expect(Math.abs(expiresAt - createdAt - 4_150)).toBeLessThan(MOMENT_MS)
         }
         // To look at it is not to use it.
         const untouched = (await one.list(userRef())).find(({ hash }) => hash === listed!.hash)!
         expect(untouched.seenAt).toBe(listed!.createdAt)
-        expect(Math.abs(untouched.expiresAt - listed!.createdAt - 4_000)).toBeLessThanOrEqual(1)
+        expect(Math.abs(untouched.expiresAt - listed!.createdAt - 4_000)).toBeLessThan(MOMENT_MS)
       })
 
       it('no later for another read within the time that a read calls fresh', async () => {
-        const session = await create({ idleMs: 4_000 })
+        const session = await create()
         const { freshMs, expiresAt } = (await one.read(session))!
-        expect(freshMs).toBeGreaterThanOrEqual(0)
-        expect(freshMs).toBeLessThanOrEqual(200)
+        expect(freshMs).toBeGreaterThan(0)
+        expect(freshMs).toBeLessThanOrEqual(LONG_MS / 20)
         expect((await one.read(session))!.expiresAt).toBe(expiresAt)
-        await backend.server.elapse(freshMs + 2)
-        expect((await one.read(session))!.expiresAt).toBeGreaterThan(expiresAt)
+        const ending = (await one.read(await create({ absoluteMs: 2_000 })))!
+        expect(ending.freshMs).toBeLessThanOrEqual(2_000)
+        const short = (await one.read(await create({ idleMs: 4_000 })))!
+        await backend.server.elapse(short.freshMs + 2)
+        expect((await one.read(short))!.expiresAt).toBeGreaterThan(short.expiresAt)
       })
 
       it('at its absolute end, however often it is read', async () => {
@@ -166,7 +170,7 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
       it('and a read within a twentieth of its idle time writes nothing', async () => {
         const session = await create()
         for (let i = 0; i < 3; i++) expect((await one.read(session))!.seenAt).toBe(session.createdAt)
-        expect(Math.abs((await one.read(session))!.expiresAt - session.expiresAt)).toBeLessThanOrEqual(1)
+        expect(Math.abs((await one.read(session))!.expiresAt - session.expiresAt)).toBeLessThan(MOMENT_MS)
       })
     })
 
@@ -229,7 +233,7 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
       it('does not put off the absolute end', async () => {
         const session = await create({ absoluteMs: 20_000 })
         expect(await one.put({ ...given({ absoluteMs: LONG_MS }), hash: session.hash })).toBe(true)
-        expect(Math.abs((await one.read(session))!.expiresAt - session.createdAt - 20_000)).toBeLessThanOrEqual(1)
+        expect(Math.abs((await one.read(session))!.expiresAt - session.createdAt - 20_000)).toBeLessThan(MOMENT_MS)
       })
 
       it('may change whose it is, where their homes are one', async () => {

@@ -15,8 +15,8 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { RedisSessionStore, type RedisSessionStoreOptions } from '../../src/integrations/express-session.js'
-import { placeOf } from '../../src/session/foreign-sessions.js'
 import { SessionService, type SessionOptions, SessionUnavailableError } from '../../src/session/index.js'
+import { placeOf } from '../../src/session/session-id.js'
 import { everythingIn, memorySessions, redisSessions, type SessionBackend } from '../support/session-backends.js'
 import { Browser, expressSite, fastifySite, type SessionSite, type SiteOptions } from '../support/session-sites.js'
 
@@ -154,7 +154,10 @@ describe.each(
     const browser = await open({ cookie: { maxAge: 600_000, path: '/', sameSite: 'strict' } })
     const { id } = await browser.get('/set?a=1')
     const { cookie } = await browser.get('/show')
-    expect(cookie).toMatchObject({ originalMaxAge: 600_000, path: '/', httpOnly: true, sameSite: 'strict' })
+    expect(cookie).toMatchObject({ path: '/', httpOnly: true, sameSite: 'strict' })
+    // express-session looks at the clock twice when a request begins.
+    expect(cookie.originalMaxAge).toBeGreaterThan(540_000)
+    expect(cookie.originalMaxAge).toBeLessThanOrEqual(600_000)
     expect(Math.abs(new Date(cookie.expires).getTime() - Date.now() - 600_000)).toBeLessThan(60_000)
     const before = browser.cookie
     await browser.get('/for?ms=-1')
@@ -188,6 +191,35 @@ describe.each(['memory', 'redis'] as const)('express-session with ours on %s', (
     expect(loaded.cookie.expires).toBeInstanceOf(Date)
     expect(loaded.cookie.maxAge).toBeGreaterThan(0)
     expect(await new Promise((resolve) => store.load('nobody', (_, session) => resolve(session)))).toBeUndefined()
+    // The time that it has is the one that it was given, not what is left of it.
+    const cookie = { originalMaxAge: 600_000, expires: new Date(Date.now() + 300_000) }
+    await new Promise((resolve) => store.set('half', { cookie }, resolve))
+    const half = await new Promise<typeof loaded & { cookie: typeof cookie }>((resolve) =>
+      store.load('half', (_, session) => resolve(session)),
+    )
+    expect(half.cookie).toMatchObject(cookie)
+  })
+
+  it('ends a session in any case, whatever its cookie says of time', async () => {
+    const { store, port } = await ours(where)
+    const lifeOf = async (cookie: object): Promise<unknown> => {
+      const error = await new Promise((resolve) => store.set('a', { cookie }, resolve))
+      const stored = await port.read(placeOf('a'))
+      return error ?? (stored && stored.expiresAt - stored.seenAt)
+    }
+    const century = 36_525 * 86_400_000
+    expect(await lifeOf({ originalMaxAge: NaN, expires: new Date(NaN) })).toBe(1_800_000)
+    expect(await lifeOf({ originalMaxAge: null, expires: 'never' })).toBe(1_800_000)
+    expect(await lifeOf({})).toBe(1_800_000)
+    // The absolute end was said when it began.
+    expect(await lifeOf({ originalMaxAge: Infinity })).toBeLessThanOrEqual(43_200_000)
+    await new Promise((resolve) => store.destroy('a', resolve))
+    for (const ms of [century + 1, Infinity]) {
+      const [id, cookie] = [`b${ms}`, { originalMaxAge: ms }]
+      await new Promise((resolve) => store.set(id, { cookie }, resolve))
+      const { expiresAt, createdAt } = (await port.read(placeOf(id)))!
+      expect(expiresAt - createdAt).toBeLessThanOrEqual(century)
+    }
   })
 
   it('a reload fails when the session is gone', async () => {

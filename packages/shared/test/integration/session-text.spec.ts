@@ -19,7 +19,7 @@ describe('a store of sessions whose payloads are text', () => {
       const life = { idleMs: 60_000, absoluteMs: 600_000 }
       await bytes!.create({ ...ref, userId: 'u1', tenantId: null, meta: '', data, ...life })
       const [asBytes, asText] = [await bytes!.read(ref), await text!.read(ref)]
-      expect(asText).toEqual({ ...asBytes, data })
+      expect(asText).toEqual({ ...asBytes, data, freshMs: expect.any(Number) })
       expect(asBytes!.data.payload).toEqual(Buffer.from(data.payload))
       expect(asText!.expiresAt).toBe(asText!.seenAt + life.idleMs)
       // A twentieth of its idle time is over: the script begins it anew.

@@ -1,6 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common'
+import { requestOf } from '../../nest/request-of.js'
 import type { Session } from '../session.js'
-import { requestOf, sessionOf } from './request-session.js'
+import { sessionOf } from './request-session.js'
 
 /**
  * The session that `SessionGuard` found for this request, or one field of it; undefined where a route is open to everybody and there is none.

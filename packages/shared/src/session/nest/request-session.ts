@@ -1,4 +1,3 @@
-import type { ExecutionContext } from '@nestjs/common'
 import type { Session } from '../session.js'
 
 /** What requests of Express and Fastify have in common. */
@@ -7,41 +6,27 @@ export interface SessionRequest {
   user?: unknown
 }
 
-/** Not on the request itself: `request.session` is express-session's, and a session's id has no place where requests are logged. */
-const sessions = new WeakMap<object, Session<unknown>>()
+interface Kept {
+  readonly session: Session<unknown>
+  /** What `request.user` was set to. */
+  readonly user: object
+}
 
-export function keepSession(request: SessionRequest, session: Session<unknown>): void {
-  sessions.set(request, session)
-  request.user ??= { id: session.userId, tenantId: session.tenantId }
+/** Not on the request itself: `request.session` is express-session's, and a session's id has no place where requests are logged. */
+const sessions = new WeakMap<object, Kept>()
+
+/** @param session null: there is none any more */
+export function keepSession(request: SessionRequest, session: Session<unknown> | null): void {
+  const before = sessions.get(request)
+  if (before !== undefined && request.user === before.user) request.user = undefined
+  sessions.delete(request)
+  if (session === null) return
+  const user = { id: session.userId, tenantId: session.tenantId }
+  sessions.set(request, { session, user })
+  request.user ??= user
 }
 
 /** The session that `SessionGuard` found for a request; undefined: none. */
 export function sessionOf(request: object): Session<unknown> | undefined {
-  return sessions.get(request)
-}
-
-/** The request behind a handler; undefined: there is none with headers. */
-export function requestOf(context: ExecutionContext): SessionRequest | undefined {
-  const args = context.getArgs<unknown[]>()
-  switch (context.getType<string>()) {
-    case 'http':
-      return asRequest(args[0])
-    case 'graphql': {
-      // A resolver of references has no arguments before the context. Mercurius gives the reply.
-      const given = args[args.length === 3 ? 1 : 2] as GraphqlContext | null | undefined
-      return asRequest(given?.req ?? given?.request ?? given?.reply?.request)
-    }
-    default:
-      return undefined
-  }
-}
-
-interface GraphqlContext {
-  readonly req?: unknown
-  readonly request?: unknown
-  readonly reply?: { readonly request?: unknown } | null
-}
-
-function asRequest(given: unknown): SessionRequest | undefined {
-  return typeof given === 'object' && given !== null ? given : undefined
+  return sessions.get(request)?.session
 }

@@ -17,10 +17,15 @@ export interface SessionProblem {
  */
 export class SessionRefusedException extends HttpException {
   readonly problem: SessionProblem
+  /** In how many seconds it is worth another try: of a 503. */
+  readonly retryAfter: number | undefined
   /** What GraphQL tells its client of an error. */
-  readonly extensions: { readonly code: string }
+  readonly extensions: { readonly code: string; readonly retryAfter?: number }
 
-  constructor(code: SessionProblem['code'], options: { cause?: unknown } = {}) {
+  constructor(
+    readonly code: SessionProblem['code'],
+    options: { cause?: unknown } = {},
+  ) {
     const status = code === 'SESSION_REQUIRED' ? 401 : 503
     const detail =
       status === 401 ? 'Log in.' : 'Whether you are logged in can not be said at the moment. Try again later.'
@@ -28,6 +33,10 @@ export class SessionRefusedException extends HttpException {
     super(problem, status, options)
     this.message = detail
     this.problem = problem
-    this.extensions = { code }
+    this.retryAfter = status === 503 ? RETRY_AFTER_S : undefined
+    this.extensions = this.retryAfter === undefined ? { code } : { code, retryAfter: this.retryAfter }
   }
 }
+
+/** A server that is away needs a failover or a restart. */
+const RETRY_AFTER_S = 5

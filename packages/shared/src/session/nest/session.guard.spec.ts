@@ -13,6 +13,7 @@ import { type Session, SessionService } from '../session.js'
 import type { SessionStore } from '../session-store.js'
 import { MemorySessionStore } from '../stores/memory.js'
 import { CurrentSession } from './current-session.decorator.js'
+import { sessionOf } from './request-session.js'
 import { clearSessionCookie, setSessionCookie } from './session-cookie.js'
 import { type SessionGuardOptions, SessionGuardSettings } from './session-guard-settings.js'
 import { SessionGuard } from './session.guard.js'
@@ -188,6 +189,64 @@ describe.each(PLATFORMS)('SessionGuard on %s', (platform) => {
     expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(200)
     await clock.advance('30m')
     expect((await ask('/cart', { cookie: `sid=${id}` })).status).toBe(401)
+  })
+})
+
+describe('SessionGuard, where there is no request of HTTP', () => {
+  function world(optional = false) {
+    const store: SessionStore = new MemorySessionStore(new MemoryHub(), 'vextrus:')
+    const sessions = new SessionService<Cart>(() => store)
+    const guard = new SessionGuard(sessions, new SessionGuardSettings({ optional: () => optional }))
+    /** Of a GraphQL query, or with what a gateway has. */
+    const contextOf = (type: string, ...args: unknown[]) => ({ getType: () => type, getArgs: () => args }) as never
+    return { store, sessions, guard, contextOf }
+  }
+
+  it.each([
+    ['ws', { data: {} }],
+    ['rpc', { data: {} }],
+  ])('refuses a message by %s as its client is told errors', async (type, first) => {
+    const { guard, contextOf } = world()
+    const refused = await guard.canActivate(contextOf(type, first)).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ error: { status: 'error', code: 'SESSION_REQUIRED', message: 'Log in.' } })
+  })
+
+  it('answers a GraphQL client by `extensions`', async () => {
+    const { guard, store, contextOf } = world()
+    const asked = (cookie: string) =>
+      guard.canActivate(contextOf('graphql', {}, {}, { req: { headers: { cookie } } }, {}))
+    await expect(asked('')).rejects.toMatchObject({ extensions: { code: 'SESSION_REQUIRED' } })
+    vi.spyOn(store, 'read').mockRejectedValue(new SessionUnavailableError('away'))
+    const extensions = { code: 'SESSION_UNAVAILABLE', retryAfter: 5 }
+    await expect(asked(`__Host-sid=${'a'.repeat(46)}`)).rejects.toMatchObject({ extensions })
+  })
+
+  it('reads the session once for the fields of a query, and sees a log-out at the next operation of a socket', async () => {
+    const { guard, store, sessions, contextOf } = world()
+    const { id } = await sessions.create('u1', { items: [] })
+    const read = vi.spyOn(store, 'read')
+    const requestOf = (more = {}) => ({ headers: { cookie: `__Host-sid=${id}`, ...more } })
+    const ask = (req: object) => guard.canActivate(contextOf('graphql', {}, {}, { req }, {}))
+    const query = requestOf()
+    for (let i = 0; i < 3; i++) expect(await ask(query)).toBe(true)
+    expect(read).toHaveBeenCalledTimes(1)
+    // One for all operations of the connection.
+    const socket = requestOf({ upgrade: 'websocket' })
+    expect(await ask(socket)).toBe(true)
+    await sessions.destroy(id)
+    await expect(ask(socket)).rejects.toMatchObject({ code: 'SESSION_REQUIRED' })
+  })
+
+  it('leaves nothing of a session that has ended to an operation that is for everybody', async () => {
+    const { guard, sessions, contextOf } = world(true)
+    const { id } = await sessions.create('u1', { items: [] })
+    const socket = { headers: { cookie: `__Host-sid=${id}`, upgrade: 'websocket' }, user: undefined }
+    const context = contextOf('graphql', {}, {}, { req: socket }, {})
+    await guard.canActivate(context)
+    expect([socket.user, sessionOf(socket)?.userId]).toEqual([{ id: 'u1', tenantId: undefined }, 'u1'])
+    await sessions.destroy(id)
+    expect(await guard.canActivate(context)).toBe(true)
+    expect([socket.user, sessionOf(socket)]).toEqual([undefined, undefined])
   })
 })
 

@@ -1,20 +1,20 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable, Logger, Optional } from '@nestjs/common'
 import { SerializationError } from '../../kernel/errors.js'
+import { announceProblem, httpReplyOf } from '../../nest/http-reply.js'
+import { requestOf } from '../../nest/request-of.js'
+import { transportError } from '../../nest/transport-error.js'
 import { SessionUnavailableError } from '../errors.js'
 import { type Session, SessionService } from '../session.js'
-import { keepSession, requestOf, sessionOf } from './request-session.js'
+import { keepSession, type SessionRequest, sessionOf } from './request-session.js'
 import { SessionGuardSettings } from './session-guard-settings.js'
 import { SessionRefusedException } from './session.exception.js'
-
-/** Before it is worth another try, seconds: a server that is away needs a failover or a restart. */
-const RETRY_AFTER_S = 5
 
 /**
  * Lets pass who has a session, over HTTP on Express and Fastify and in GraphQL. The session's idle time begins anew; the handler has it by
  * `@CurrentSession()`, and where nobody has set `request.user` that is `{ id, tenantId }` of the session.
  *
  * No session: 401. Redis gives no answer: 503 with `Retry-After`, and nobody is let pass. Both are {@link SessionRefusedException}. A session whose data
- * can't be read, for its encryption key is gone, is none. Web sockets and microservices bring no request with headers: they are refused.
+ * can't be read, for its encryption key is gone, is none. Gateways of web sockets and microservices bring no request with headers: they are refused.
  *
  * @example `providers: [{ provide: APP_GUARD, useClass: SessionGuard }]`, or `@UseGuards(SessionGuard)`
  */
@@ -30,31 +30,29 @@ export class SessionGuard implements CanActivate {
 
   /** Called by Nest. @throws SessionRefusedException */
   async canActivate(context: ExecutionContext): Promise<true> {
-    const request = requestOf(context)
+    const request: SessionRequest | undefined = requestOf(context)
     // This guard may stand in several places, and a GraphQL query has many fields.
-    if (request !== undefined && sessionOf(request) !== undefined) return true
+    if (request !== undefined && sessionOf(request) !== undefined && !isUpgraded(request)) return true
     const id = request?.headers && this.settings.idOf(request.headers)
     const session = id === undefined ? null : await this.find(id, context)
-    if (session !== null) keepSession(request!, session)
-    else if (!this.settings.optional(context)) this.refuse(context)
+    if (request !== undefined) keepSession(request, session)
+    if (session === null && !this.settings.optional(context)) {
+      const { challenge } = this.settings
+      const headers: Record<string, string> = challenge === undefined ? {} : { 'WWW-Authenticate': challenge }
+      throw await refusal(context, new SessionRefusedException('SESSION_REQUIRED'), headers)
+    }
     return true
   }
 
   private async find(id: string, context: ExecutionContext): Promise<Session<unknown> | null> {
     try {
       return await this.sessions.get(id)
-    } catch (error) {
-      if (error instanceof SerializationError) return this.tell(error)
-      if (!(error instanceof SessionUnavailableError)) throw error
-      announce(context, { 'Retry-After': String(RETRY_AFTER_S) })
-      throw new SessionRefusedException('SESSION_UNAVAILABLE', { cause: error })
+    } catch (cause) {
+      if (cause instanceof SerializationError) return this.tell(cause)
+      if (!(cause instanceof SessionUnavailableError)) throw cause
+      const refused = new SessionRefusedException('SESSION_UNAVAILABLE', { cause })
+      throw await refusal(context, refused, { 'Retry-After': String(refused.retryAfter) })
     }
-  }
-
-  private refuse(context: ExecutionContext): never {
-    const { challenge } = this.settings
-    announce(context, challenge === undefined ? {} : { 'WWW-Authenticate': challenge })
-    throw new SessionRefusedException('SESSION_REQUIRED')
   }
 
   private tell({ message }: SerializationError): null {
@@ -64,10 +62,17 @@ export class SessionGuard implements CanActivate {
   }
 }
 
-/** Nest sends the body of an HttpException as JSON, of the type that the response has by then. */
-function announce(context: ExecutionContext, headers: Readonly<Record<string, string>>): void {
-  if (context.getType() !== 'http') return
-  const response = context.switchToHttp().getResponse<{ header?(name: string, value: string): unknown } | undefined>()
-  const all = { ...headers, 'Content-Type': 'application/problem+json; charset=utf-8', 'Cache-Control': 'no-store' }
-  for (const [name, value] of Object.entries(all)) response?.header?.(name, value)
+/** That of a web socket, over which GraphQL may ask for hours: each time anew, for a log-out must be seen. */
+function isUpgraded({ headers }: SessionRequest): boolean {
+  return headers?.['upgrade'] !== undefined
+}
+
+async function refusal(
+  context: ExecutionContext,
+  refused: SessionRefusedException,
+  headers: Readonly<Record<string, string>>,
+): Promise<Error> {
+  const response = httpReplyOf(context)
+  if (response !== undefined) announceProblem(response, headers)
+  return transportError(context.getType(), refused)
 }

@@ -103,7 +103,9 @@ class MemorySessions {
   read(hash: string): ReadSession | null {
     const place = this.seen(hash)
     if (place === undefined) return null
-    return { ...place.session, freshMs: Math.max(0, place.idleMs / 20 - (this.now - place.session.seenAt)) }
+    const { now } = this
+    const freshMs = place.idleMs / 20 - (now - place.session.seenAt)
+    return { ...place.session, freshMs: Math.max(0, Math.min(freshMs, place.until - now)) }
   }
 
   write(hash: string, version: number, data: SessionData): StoredSession | 'changed' | null {

@@ -63,9 +63,11 @@ export class RedisSessionStore implements SessionStore {
     if (version !== null) {
       const idleMs = Number(idle)
       const lifeMs = Math.min(idleMs, Number(ends) - Number(seen))
-      const freshMs = restMs - (lifeMs - idleMs / 20)
+      const littleMs = idleMs / 20
+      const freshMs = restMs - (lifeMs - littleMs)
       if (freshMs >= 0) {
-        return Object.assign(sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs), { freshMs })
+        const stored = sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs)
+        return Object.assign(stored, { freshMs: Math.min(freshMs, littleMs, restMs) })
       }
     }
     const stored = storedOf(ref.home, await this.run(SCRIPTS.sessionRead, ref, [ref.hash]))
