@@ -147,6 +147,37 @@ describe('after a refund, a reset or a larger limit', () => {
     expect(await one.limiter.consume([RULE], IDS, 2)).toMatchObject({ allowed: true, source: 'redis' })
   })
 
+  it('of somebody else that is heard while a question is under way, its answer is remembered', async () => {
+    const world = new LimitWorld()
+    const [one, other] = [await world.listening(), await world.listening()]
+    await one.limiter.consume([RULE], IDS, 2)
+    one.store.next.take = ['held']
+    const asked = one.limiter.consume([RULE], IDS, 2)
+    await world.clock.settle()
+    await other.limiter.refund([RULE], { ...IDS, user: 'bob' }, 2)
+    await one.store.answerHeld()
+    expect(await asked).toMatchObject({ allowed: false })
+    expect(await one.limiter.consume([RULE], IDS, 2)).toMatchObject({ source: 'deny-cache' })
+  })
+
+  it('of so many that nobody remembers all of them, an answer that was under way is not remembered', () => {
+    const cache = new DenyCache(10)
+    cache.hears()
+    const { spec } = compileRule(RULE)
+    const ask: Ask = { id: '{t}:ann', home: 't', spec, cost: 1, most: 1 }
+    const refused = { granted: 0, remaining: 0, retryUs: 1_000_000, resetUs: 1_000_000 }
+    for (const others of [999, 1_000, 5_000]) {
+      cache.forgetAll()
+      const mark = cache.mark()
+      cache.forget(ask.id)
+      for (let i = 0; i < others; i++) cache.forget(`{t}:${i}`)
+      cache.remember(ask, refused, mark, 0)
+      expect([others, cache.find(ask, 0)]).toEqual([others, undefined])
+      cache.remember(ask, refused, cache.mark(), 0)
+      expect(cache.find(ask, 0)).toBeDefined()
+    }
+  })
+
   it('that is heard after the answer, it is forgotten', async () => {
     const world = new LimitWorld()
     const [one, other] = [await world.listening(), await world.listening()]

@@ -8,7 +8,8 @@ import type { Ask, CounterReply, CounterSpec } from './rate-limit-store.js'
  * A counter that refuses a cost refuses it until its `retryUs` is over, whoever spends meanwhile: spending never frees anything. Three things do –
  * a refund, a reset, a larger limit – and after each of them nothing is answered from here that was refused before it:
  * - refunds and resets of all processes are heard, and while they may be missed nothing is remembered or answered;
- * - one that is heard while a question is under way forbids to remember its answer, which may be older;
+ * - one that is heard while a question about its counter is under way forbids to remember the answer, which may be older. Refunds of other counters
+ *   don't: where requests that fail are given back they come all the time, and nobody's refusal would ever be remembered;
  * - a refusal is of one limit and burst; a rule that has others does not find it. While others count, a bucket may be paid back faster, so a change of
  *   a plan forgets all that was refused before it: it comes seldom, and whose counters are whose is not kept here.
  *
@@ -18,6 +19,10 @@ export class DenyCache {
   private readonly refusals: LRUCache<string, Refusal>
   private heard = false
   private changes = 0
+  /** The last change of any counter, as far as those of single ones are not known. */
+  private anyChanged = 0
+  /** The last change of each counter that has had one since then. */
+  private readonly changed = new Map<string, number>()
 
   /** @param max refusals; the least recently asked for go first */
   constructor(max: number) {
@@ -41,20 +46,21 @@ export class DenyCache {
 
   /** @param mark from before the question was sent, at `sentAt` (monotonic ms) */
   remember({ id, spec, cost }: Ask, { remaining, retryUs, resetUs }: CounterReply, mark: number, sentAt: number): void {
-    if (!this.heard || mark !== this.changes) return
+    if (!this.heard || this.changedSince(id, mark)) return
     const until = sentAt + retryUs / 1_000
     this.refusals.set(id, { spec, cost, remaining, until, resetAt: sentAt + resetUs / 1_000 })
   }
 
   /** The counter has more than it had. */
   forget(id: string): void {
-    this.changes++
+    if (this.changed.size >= MOST_CHANGED) this.changedAny()
+    this.changed.set(id, ++this.changes)
     this.refusals.delete(id)
   }
 
   /** Any counter may have more than it had. */
   forgetAll(): void {
-    this.changes++
+    this.changedAny()
     this.refusals.clear()
   }
 
@@ -69,7 +75,19 @@ export class DenyCache {
     this.deaf()
     this.heard = true
   }
+
+  private changedSince(id: string, mark: number): boolean {
+    return mark < this.anyChanged || (this.changed.get(id) ?? 0) > mark
+  }
+
+  private changedAny(): void {
+    this.anyChanged = ++this.changes
+    this.changed.clear()
+  }
 }
+
+/** Counters whose last change is kept: as many as may be given back while a question is under way. With more, all count as changed. */
+const MOST_CHANGED = 1_000
 
 /** One that holds for a while. */
 export interface Refusal {

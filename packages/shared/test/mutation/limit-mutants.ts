@@ -22,19 +22,21 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
   {
     name: 'refusal remembered while deaf',
     rule: 'RATE',
-    edits: [edit(CACHE, `if (!this.heard || mark !== this.changes) return`, `if (mark !== this.changes) return`)],
+    edits: [
+      edit(CACHE, `if (!this.heard || this.changedSince(id, mark)) return`, `if (this.changedSince(id, mark)) return`),
+    ],
     killer: [DENY_CACHE, 'remembers nothing before it hears them'],
   },
   {
     name: 'refusal from before a refund remembered',
     rule: 'RATE',
-    edits: [edit(CACHE, `if (!this.heard || mark !== this.changes) return`, `if (!this.heard) return`)],
+    edits: [edit(CACHE, `if (!this.heard || this.changedSince(id, mark)) return`, `if (!this.heard) return`)],
     killer: [DENY_CACHE, 'that is heard while a question is under way, its answer is not remembered'],
   },
   {
     name: 'refusal from before the deafness remembered',
     rule: 'RATE',
-    edits: [edit(CACHE, `  forgetAll(): void {\n    this.changes++\n`, `  forgetAll(): void {\n`)],
+    edits: [edit(CACHE, `  forgetAll(): void {\n    this.changedAny()\n`, `  forgetAll(): void {\n`)],
     killer: [DENY_CACHE, 'does not remember an answer that was under way while it was deaf'],
   },
   {
