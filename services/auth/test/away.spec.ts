@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
+import { postgresPrograms } from '../../../packages/shared/test/support/real-postgres.js'
 import { DEMO_ACCOUNTS } from '../src/seed/demo-accounts.js'
 import { startPostgres, type TestDatabase } from './support/database.js'
 import { claimsOf, startAuth, startGateway, type TestAuth, type TestGateway, until } from './support/fleet.js'
 
-/** One test, in which Redis goes and comes back. */
+/** First Redis goes and comes back, then Postgres goes. */
 
 let redis: RedisServer
 let database: TestDatabase
@@ -62,3 +63,23 @@ it('while Redis is away nobody is let in and no token is believed, guesses are s
   expect(await auth.post('/refresh', { body: { refreshToken: first.refreshToken } })).toMatchObject({ status: 401 })
   expect(claimsOf(token)['sub']).toBe(first.user.id)
 })
+
+it.skipIf(postgresPrograms === undefined)(
+  'while Postgres is away log-ins and refreshes are 503 and cost no attempt; what asks Redis alone goes on',
+  async () => {
+    const [{ tenantId, name, password } = { tenantId: '', name: '', password: '' }] = DEMO_ACCOUNTS
+    const body = { tenantId, name, password }
+    const { accessToken: token, refreshToken } = (await auth.post('/login', { body })).body
+    await database.stop()
+    const unavailable = { status: 503, body: { detail: 'The database is away at the moment: try again later' } }
+    // More than a user may fail.
+    for (let i = 0; i < 8; i++) expect(await auth.post('/login', { body })).toMatchObject(unavailable)
+    const refused = await auth.post('/refresh', { body: { refreshToken } })
+    expect(refused).toMatchObject(unavailable)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await auth.get('/me', { token })).toMatchObject(unavailable)
+    expect(await auth.get('/introspection', { token })).toMatchObject({ status: 204 })
+    expect(await auth.get('/devices', { token })).toMatchObject({ status: 200 })
+    expect(await gateway.post('/auth/logout', { token })).toMatchObject({ status: 204 })
+  },
+)

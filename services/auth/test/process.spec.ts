@@ -39,6 +39,33 @@ it('prints ready and its address last, logs in, and leaves with 0 within 5 s of 
   expect(performance.now() - started).toBeLessThan(5_000)
 })
 
+it('when it ends, those whose password waits to be looked at are told to come again, and not cut off', async () => {
+  const { child, ended, ready } = start()
+  const url = await ready()
+  const [{ tenantId, name, password } = { tenantId: '', name: '', password: '' }] = DEMO_ACCOUNTS
+  const logIn = async () => {
+    const headers = { 'content-type': 'application/json' }
+    const response = await fetch(`${url}/login`, {
+      ...{ method: 'POST', headers, body: JSON.stringify({ tenantId, name, password }) },
+    })
+    return [response.status, response.headers.get('retry-after')] as const
+  }
+  const all = Array.from({ length: 8 }, logIn)
+  await Promise.race(all)
+  child.kill('SIGTERM')
+  const settled = await Promise.allSettled(all)
+  expect(await ended).toBe(0)
+  const answers = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  // Two are computed at a time: on a machine that is very busy they last longer than the service does.
+  expect(answers.length).toBeGreaterThanOrEqual(6)
+  for (const answer of answers)
+    expect([
+      [200, null],
+      [503, '5'],
+    ]).toContainEqual(answer)
+  expect(answers.map(([status]) => status)).toContain(503)
+})
+
 it('does not start in production without a key of its own', async () => {
   const { ended, errors } = start({ NODE_ENV: 'production' })
   expect(await ended).toBe(1)

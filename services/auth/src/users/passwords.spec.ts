@@ -61,6 +61,18 @@ describe('a password', () => {
     expect(await passwords.verify('secret', hash)).toBe(true)
   })
 
+  it('is refused when the service ends while it waits, or comes after that; what is computed is answered', async () => {
+    const hash = await passwords.hash('secret')
+    const ending = new Passwords(CHEAP)
+    const all = Array.from({ length: 5 }, () => ending.verify('secret', hash))
+    ending.onModuleDestroy()
+    const settled = await Promise.allSettled([...all, ending.verify('secret', hash)])
+    expect(settled.map((each) => (each.status === 'fulfilled' ? each.value : (each.reason as Error).message))).toEqual([
+      ...[true, true],
+      ...Array.from({ length: 4 }, () => 'The service is ending: try again'),
+    ])
+  })
+
   it('that was stored in a form nobody knows is an error, and not an open door', async () => {
     await expect(passwords.verify('secret', '$argon2id$x')).rejects.toThrowError(/not of the form/)
     await expect(passwords.verify('', '')).rejects.toThrowError(/not of the form/)

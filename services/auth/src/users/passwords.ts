@@ -1,5 +1,5 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
-import { ServiceUnavailableException } from '@nestjs/common'
+import { type OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common'
 
 /** What a hash costs: `2^ln` blocks of `128 * r` bytes of memory, gone through `p` times. */
 export interface ScryptCost {
@@ -21,9 +21,10 @@ const MOST_AT_ONCE = 2
 const MOST_WAITING = 32
 
 /** Hashes of passwords, by scrypt (RFC 7914). */
-export class Passwords {
+export class Passwords implements OnModuleDestroy {
   private running = 0
-  private readonly waiting: (() => void)[] = []
+  private ending = false
+  private readonly waiting: { begin(): void; refuse(why: Error): void }[] = []
   /** What the passwords of users are compared with that don't exist. */
   private readonly decoy: string
 
@@ -38,7 +39,7 @@ export class Passwords {
 
   /**
    * Whether a password is the one that was hashed. Without a hash it takes as long, and the answer is no: how long it takes does not tell who exists.
-   * @throws ServiceUnavailableException too many log in at once
+   * @throws ServiceUnavailableException too many log in at once, or the service ends
    */
   async verify(password: string, hash: string | undefined): Promise<boolean> {
     const { cost, salt, expected } = parsed(hash ?? this.decoy)
@@ -50,6 +51,12 @@ export class Passwords {
   isOutdated(hash: string): boolean {
     const { ln, r, p } = parsed(hash).cost
     return ln !== this.cost.ln || r !== this.cost.r || p !== this.cost.p
+  }
+
+  /** Called by Nest, before the requests under way are cut off: those who wait are told to come again, and what is computed is answered. */
+  onModuleDestroy(): void {
+    this.ending = true
+    for (const { refuse } of this.waiting.splice(0)) refuse(ends())
   }
 
   private async derive(password: string, { ln, r, p }: ScryptCost, salt: Buffer): Promise<Buffer> {
@@ -68,6 +75,7 @@ export class Passwords {
   }
 
   private async enter(): Promise<void> {
+    if (this.ending) throw ends()
     if (this.running < MOST_AT_ONCE) {
       this.running++
       return
@@ -75,16 +83,18 @@ export class Passwords {
     if (this.waiting.length >= MOST_WAITING) {
       throw new ServiceUnavailableException('Too many log in at this moment: try again in some seconds')
     }
-    await new Promise<void>((resolve) => this.waiting.push(resolve))
+    await new Promise<void>((begin, refuse) => this.waiting.push({ begin, refuse }))
   }
 
   /** Its place goes to the one that waits longest. */
   private leave(): void {
     const next = this.waiting.shift()
     if (next === undefined) this.running--
-    else next()
+    else next.begin()
   }
 }
+
+const ends = () => new ServiceUnavailableException('The service is ending: try again')
 
 function stored({ ln, r, p }: ScryptCost, salt: Buffer, hash: Buffer): string {
   const text = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')

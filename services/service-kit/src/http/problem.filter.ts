@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { z } from 'zod'
+import { isDatabaseAway } from '../database/database-away.js'
 
 /** One fault of a request's input. */
 export interface InputFault {
@@ -18,10 +19,19 @@ export const problemSchema = z.object({
   errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 })
 
-/** Answers every error as `application/problem+json`. What was not expected is logged and answered without its details. */
+/** Before it is worth another try, seconds, where an error says nothing of it: a database needs a failover or a restart. */
+const RETRY_AFTER_S = 5
+/** An outage is told so often, and not by every request. */
+const TELL_EVERY_MS = 10_000
+
+/**
+ * Answers every error as `application/problem+json`. What was not expected is logged and answered without its details; a database that is away is
+ * 503. Each 503 has a `Retry-After`.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http')
+  private toldAt = -Infinity
 
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
@@ -30,6 +40,7 @@ export class ProblemFilter implements ExceptionFilter {
     const response: unknown = host.switchToHttp().getResponse()
     const status = statusOf(error)
     if (status === 500) this.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    if (error instanceof Error && isOutage(error)) this.tellOutage(error)
     const problem: z.infer<typeof problemSchema> = {
       type: 'about:blank',
       title: titles[status] ?? 'Error',
@@ -40,8 +51,23 @@ export class ProblemFilter implements ExceptionFilter {
     if (faults !== undefined) problem.errors = [...faults]
     if (httpAdapter.isHeadersSent(response)) return httpAdapter.end(response)
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8')
+    if (status === 503 && httpAdapter.getHeader(response, 'Retry-After') === undefined) {
+      httpAdapter.setHeader(response, 'Retry-After', String(RETRY_AFTER_S))
+    }
     httpAdapter.reply(response, ownProblemOf(error) ?? problem, status)
   }
+
+  private tellOutage({ message }: Error): void {
+    const now = performance.now()
+    if (now - this.toldAt < TELL_EVERY_MS) return
+    this.toldAt = now
+    this.logger.warn(`The database is away, and requests that need it are answered with 503: ${message}`)
+  }
+}
+
+/** What a handler has thrown for its client is not looked into. */
+function isOutage(error: unknown): boolean {
+  return !(error instanceof HttpException) && isDatabaseAway(error)
 }
 
 /** An error that says of itself what the answer is, as a refused limit does. */
@@ -52,6 +78,8 @@ function ownProblemOf(error: unknown): object | undefined {
 
 function detailOf(error: unknown, status: number): string {
   if (status === 500 || !(error instanceof Error)) return 'The request could not be answered'
+  // What the driver says names hosts.
+  if (isOutage(error)) return 'The database is away at the moment: try again later'
   // Express's body parser quotes what it could not read, which may be a password.
   if (error.cause instanceof SyntaxError) return 'The body is not valid JSON'
   return error.message
@@ -75,9 +103,10 @@ const titles: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 }
 
-/** Nest's own errors, and those of Express's body parser, which carry a `status`. */
+/** Nest's own errors, a database that is away, and errors of Express's body parser, which carry a `status`. */
 function statusOf(error: unknown): number {
   if (error instanceof HttpException) return error.getStatus()
+  if (isOutage(error)) return 503
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined
   return typeof status === 'number' && status >= 400 && status < 500 ? status : 500
 }
