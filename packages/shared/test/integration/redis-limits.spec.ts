@@ -28,7 +28,8 @@ async function processOn(
   options: RateLimiterOptions = {},
 ): Promise<RateLimiterService> {
   const { store, close } = await redisLimitStore(server, prefix)
-  const limiter = new RateLimiterService(() => store, options)
+  // Longer than a busy machine takes, as its store waits: a decision that is made without Redis would spoil the count.
+  const limiter = new RateLimiterService(() => store, { timeout: '5s', ...options })
   closing.push(close, () => limiter.close())
   return limiter
 }

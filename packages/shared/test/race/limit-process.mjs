@@ -23,8 +23,8 @@ const store = new RedisRateLimitStore(connection, connection.door, new Keyspace(
   warn() {},
 })
 const limiters = {
-  'with a deny cache': new RateLimiterService(() => store, { instances: 4 }),
-  'without a deny cache': new RateLimiterService(() => store, { instances: 4, denyCache: false }),
+  'with a deny cache': new RateLimiterService(() => store, { instances: 4, timeout: PATIENCE_MS }),
+  'without a deny cache': new RateLimiterService(() => store, { instances: 4, timeout: PATIENCE_MS, denyCache: false }),
 }
 
 /** Refusals are remembered from when news are heard on. */
