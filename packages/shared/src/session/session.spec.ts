@@ -234,6 +234,13 @@ it('memory gives back what has ended', async () => {
   // The sweep comes with every thousandth write; beyond 100 of a user the oldest leave tombstones until their end.
   expect(space.places.size).toBe(500)
   expect([...space.users.keys()]).toEqual(['u'])
+  // Log-outs of those who had no session leave tombstones as well, and changes of an id ways.
+  await clock.advance('1h')
+  for (let i = 0; i < 1_000; i++) await sessions.foreign.destroy(`nobody${i}`)
+  await clock.advance('1h')
+  let { id } = await sessions.create('u', { count: 1 })
+  for (let i = 0; i < 1_000; i++) ({ id } = await sessions.rotate(id))
+  expect(space.places.size).toBeLessThanOrEqual(1_001)
 })
 
 describe('a session that another library keeps for a visitor who has not logged in', () => {

@@ -2,6 +2,7 @@ import { edit, JWT_BLACKLIST, JWT_STORE_ON_REDIS, type Mutant, REFRESH_FAMILIES,
 
 const BLACKLIST = 'jwt/jwt-blacklist.ts'
 const KNOWN = 'jwt/known-tokens.ts'
+const QUESTIONS = 'jwt/questions.ts'
 
 /** A token that is revoked is accepted by nobody, and a stolen refresh token ends its family. */
 export const JWT_MUTANTS: readonly Mutant[] = [
@@ -19,11 +20,20 @@ export const JWT_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         BLACKLIST,
-        `      return await run()\n    } finally {\n      this.near?.invalidate(mark)\n`,
+        `      return await run()\n    } finally {\n      this.forget(mark)\n`,
         `      return await run()\n    } finally {\n`,
       ),
     ],
     killer: [JWT_BLACKLIST, 'never keeps “not revoked” from while an own revocation was on its way'],
+  },
+  {
+    name: 'own end of a family heard of by its push alone',
+    rule: 'R17',
+    edits: [
+      edit('jwt/refresh-families.ts', `    this.wrote(mark)\n    try`, `    try`),
+      edit('jwt/refresh-families.ts', `      this.wrote(mark)\n`, ``),
+    ],
+    killer: [JWT_BLACKLIST, 'knows at once of a family that was ended in this process'],
   },
   {
     name: 'redirected check kept',
@@ -50,7 +60,7 @@ export const JWT_MUTANTS: readonly Mutant[] = [
   {
     name: 'second of the log-out spared',
     rule: 'JWT',
-    edits: [edit(BLACKLIST, `Math.floor(iat) > Number(value)`, `Math.floor(iat) >= Number(value)`)],
+    edits: [edit(QUESTIONS, `Math.floor(iat) > Number(value)`, `Math.floor(iat) >= Number(value)`)],
     killer: [JWT_BLACKLIST, 'are refused, the second of the time included, and the next is not'],
   },
   {
@@ -68,7 +78,7 @@ export const JWT_MUTANTS: readonly Mutant[] = [
   {
     name: 'odd id taken for none',
     rule: 'JWT',
-    edits: [edit(BLACKLIST, `return id === undefined && !isAbsent(claim)`, `return false`)],
+    edits: [edit(QUESTIONS, `return id === undefined && !isAbsent(claim)`, `return false`)],
     killer: [JWT_BLACKLIST, 'is refused, and nobody is asked'],
   },
   {

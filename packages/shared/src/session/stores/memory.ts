@@ -117,6 +117,7 @@ class MemorySessions {
   }
 
   rotate(from: string, to: string, graceMs: number): StoredSession | null {
+    this.sweepSometimes()
     const place = this.seen(from)
     if (place === undefined) return null
     const { hash, userId } = place.session
@@ -135,6 +136,7 @@ class MemorySessions {
   }
 
   bury(hash: string, tombstoneMs: number): void {
+    this.sweepSometimes()
     const place = this.at(hash)
     if (place?.kind === 'session') this.leaveIndex(place.session)
     const until = place?.kind === 'session' ? place.ends : Math.max(place?.until ?? 0, this.now + tombstoneMs)
