@@ -8,6 +8,7 @@ import {
 import { NestFactory } from '@nestjs/core'
 import { RedisCacheModule } from '@vextrus/shared/cache'
 import { RefreshTokenFamilies } from '@vextrus/shared/jwt'
+import { SessionService } from '@vextrus/shared/session'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { AUTH_CONFIG } from '../config.js'
 import { SigningKeys } from '../tokens/signing-keys.js'
@@ -57,11 +58,11 @@ afterEach(async () => {
   await app?.close()
 })
 
-/** The user logs out everywhere, and a second passes before what was under way goes on. */
+/** The user logs out everywhere, and the seconds that are revoked pass before what was under way goes on. */
 async function logOutMeanwhile(): Promise<void> {
   const claims = { sub: ada.id, tenantId: ada.tenantId, roles: [], jti: 'j', fam: 'f', sid: 'f', iat: 1, exp: 2 }
   await signIns.logOutEverywhere(claims)
-  vi.setSystemTime(Date.now() + 1_000)
+  vi.setSystemTime(Date.now() + 2_000)
 }
 
 it('a refresh that was under way when the user logged out everywhere is answered with no token, however slow it was', async () => {
@@ -83,7 +84,6 @@ it('a log-in too', async () => {
     await begin(...args)
   })
   await expect(signIns.logIn(credentials, device)).rejects.toThrowError(UnauthorizedException)
-  vi.setSystemTime(Date.now() + 1_000)
   expect(await signIns.logIn(credentials, device)).toMatchObject({ user: ada })
 })
 
@@ -94,4 +94,27 @@ it('a log-in that fails before anybody has looked at its password takes no attem
   }
   users.withPassword.mockResolvedValue(ada)
   expect(await signIns.logIn(credentials, device)).toMatchObject({ user: ada })
+})
+
+it('a token that another replica, whose clock is ahead, has dated in the next second ends with a log-out everywhere', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2030, 0, 1) })
+  const { accessToken } = await signIns.logIn(credentials, device)
+  const claims = await signIns.signedIn(accessToken)
+  vi.setSystemTime(Date.UTC(2030, 0, 1) - 1)
+  await signIns.logOutEverywhere(claims)
+  await expect(signIns.signedIn(accessToken)).rejects.toThrowError(UnauthorizedException)
+})
+
+it.each(['session', 'family'])('a log-out that fails at the %s can be made again with the same token', async (at) => {
+  const { accessToken, refreshToken } = await signIns.logIn(credentials, device)
+  const claims = await signIns.signedIn(accessToken)
+  const away = new ServiceUnavailableException('away')
+  if (at === 'session') vi.spyOn(app.get(SessionService), 'destroyOne').mockRejectedValueOnce(away)
+  else vi.spyOn(app.get(RefreshTokenFamilies), 'end').mockRejectedValueOnce(away)
+  await expect(signIns.logOut(claims)).rejects.toThrowError('away')
+  await signIns.logOut(await signIns.signedIn(accessToken))
+  expect(await signIns.devices(claims)).toEqual([])
+  for (const asked of [signIns.signedIn(accessToken), signIns.refresh(refreshToken)]) {
+    await expect(asked).rejects.toThrowError(UnauthorizedException)
+  }
 })

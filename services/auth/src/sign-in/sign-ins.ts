@@ -40,6 +40,8 @@ export interface TokenPair {
   readonly user: KnownUser
 }
 
+/** At most, between replicas. */
+const CLOCKS_DIFFER_S = 1
 /** A wall clock, far ahead of this one, is an error of whoever runs the servers. */
 const LONGEST_WAIT_MS = 5_000
 
@@ -103,19 +105,21 @@ export class SignIns {
     return claims
   }
 
-  /** Ends this log-in. The token goes last: as long as anything is left of it, the same call can be made again. */
+  /** Ends this log-in. What the token is believed by goes last: as long as anything is left of it, the same call can be made again. */
   async logOut({ sub, fam, jti, exp }: AccessClaims): Promise<void> {
-    await this.end(sub, fam)
+    await this.sessions.destroyOne(sub, fam)
+    await this.families.end(fam)
     await this.blacklist.revoke({ jti, exp })
   }
 
   /**
-   * Ends all log-ins of the user. What was issued up to this second is revoked, on the clock by which tokens are issued: this one.
+   * Ends all log-ins of the user. What was issued up to this second is revoked, on the clock by which tokens are issued: this one. And the next
+   * second too, for another replica, whose clock is a little ahead, may have dated a token in it already.
    * @returns how many there were
    */
   async logOutEverywhere({ sub, tenantId }: AccessClaims): Promise<number> {
     const count = await this.sessions.destroyAllForUser(sub, { tenantId })
-    await this.blacklist.revokeAllForUser(sub, { tenantId, before: nowS() })
+    await this.blacklist.revokeAllForUser(sub, { tenantId, before: nowS() + CLOCKS_DIFFER_S })
     return count
   }
 
@@ -141,15 +145,15 @@ export class SignIns {
     }
   }
 
-  /** The family first: its tokens are refused from then on, and what is still in the list can be ended again. */
+  /** Another log-in than the one that asks. The family first: its tokens are refused from then on, and what is still in the list can be ended again. */
   private async end(userId: string, handle: string): Promise<void> {
     await this.families.end(handle)
     await this.sessions.destroyOne(userId, handle)
   }
 
   /**
-   * A token that is revoked before anybody has seen it was dated in a second in which the user logged out everywhere: `iat` knows no smaller step.
-   * It is dated in the next one, once that has come.
+   * A token that is revoked before anybody has seen it was dated in a second in which the user logged out everywhere, or in the one after that:
+   * `iat` knows no smaller step. It is dated in the next one that is not, once that has come.
    *
    * What logs the user out everywhere ends the sessions first, and then revokes all up to its second. So the session is asked for once more, after
    * the date is known: where it is still there, a log-out that ends it revokes this date too; else a token that was slow would outlive its log-out.
