@@ -269,9 +269,9 @@ function repliesOf(outcome: Parameters<typeof failureOf>[0]): readonly RedisRepl
   return outcome.replies
 }
 
-/** What the connection says of a call; anything else is a defect, and thrown as it is. */
-function unavailable(error: unknown): RateLimitUnavailableError {
-  if (!(error instanceof RedisUnavailableError || error instanceof RedisReplyError)) throw error
+/** What callers are told: what the connection says of a call; anything else is a defect, which they get as it is, and none of them waits for ever. */
+function unavailable(error: unknown): unknown {
+  if (!(error instanceof RedisUnavailableError || error instanceof RedisReplyError)) return error
   const mend = error instanceof RedisUnavailableError && error.reason === 'deadline' ? ' (rateLimit.timeout)' : ''
   return new RateLimitUnavailableError(`${error.message}${mend}`, { cause: error, unsent: isUnsent(error) })
 }
