@@ -185,7 +185,7 @@ describe('a decision that waits for several things', () => {
     const world = new LimitWorld()
     const { limiter, store } = world.process({ plan: () => new Promise(() => undefined) })
     store.always = { replyMs: 60 }
-    expect(await decidedAfter(world, () => limiter.consume([rule('deny')], IDS))).toEqual([80, 'unavailable'])
+    expect(await decidedAfter(world, () => limiter.consume([rule('deny')], IDS))).toEqual([81, 'unavailable'])
     // Nobody waits for the plan any more.
     expect(await decidedAfter(world, () => limiter.consume([rule('deny')], IDS))).toEqual([60, 'redis'])
   })
@@ -195,9 +195,17 @@ describe('a decision that waits for several things', () => {
     const { limiter, store } = world.process()
     const rules: RateLimitRule[] = [{ ...rule('local', 10, 'all'), scope: 'global', lease: 1 }, rule('local')]
     store.always = { replyMs: 60 }
-    expect(await decidedAfter(world, () => limiter.consume(rules, IDS))).toEqual([80, 'local'])
+    expect(await decidedAfter(world, () => limiter.consume(rules, IDS))).toEqual([81, 'local'])
     store.always = { replyMs: 30 }
     expect(await decidedAfter(world, () => limiter.consume(rules, IDS))).toEqual([60, 'redis'])
+  })
+
+  it('is no outage because the process was blocked, when the answer lies there', async () => {
+    const world = new LimitWorld()
+    const { limiter, store } = world.process()
+    store.always = { replyMs: 80.5 }
+    const shared: RateLimitRule = { ...rule('deny', 10, 'all'), scope: 'global', lease: 1 }
+    expect(await decidedAfter(world, () => limiter.consume([shared], IDS))).toEqual([80.5, 'redis'])
   })
 
   async function decidedAfter(

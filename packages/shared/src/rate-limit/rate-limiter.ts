@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from '../kernel/clock.js'
-import { withDeadline } from '../kernel/deadline.js'
 import { type RandomSource, systemRandom } from '../kernel/random.js'
 import { type ConcurrencyPlace, Concurrency } from './concurrency.js'
 import { DenyCache } from './deny-cache.js'
@@ -232,12 +231,19 @@ export class RateLimiterService {
     return result
   }
 
-  /** The store waits for `timeout` in each of its calls: where more than one wait is part of a decision, all of them have that together. */
+  /**
+   * The store waits for `timeout` in each of its calls: where more than one wait is part of a decision, all of them have that together. As with the
+   * store's own deadlines the timer only gives notice: in a process that was blocked the answer may lie in a socket that was not read yet.
+   */
   private inTime<T>(answer: Promise<T>, since = this.clock.mono()): Promise<T> {
-    const ms = since + this.timeoutMs - this.clock.mono()
-    const tooLate = (): Error =>
-      new RateLimitUnavailableError(`no decision within ${this.timeoutMs} ms (rateLimit.timeout)`)
-    return withDeadline(answer, ms, this.clock, tooLate)
+    return new Promise((resolve, reject) => {
+      const judge = (): void =>
+        reject(new RateLimitUnavailableError(`no decision within ${this.timeoutMs} ms (rateLimit.timeout)`))
+      let timer = this.clock.timer(Math.max(0, since + this.timeoutMs - this.clock.mono()), () => {
+        timer = this.clock.timer(1, judge)
+      })
+      void answer.then(resolve, reject).finally(() => timer.cancel())
+    })
   }
 
   /** Units of all tenants first: they are at hand, mostly, and are given back when the tenant's own rules refuse. */
