@@ -112,3 +112,63 @@ it('after the end nothing is handled or told, and the end waits for what is unde
   await settled()
   expect([ended, seen]).toEqual([true, ['a']])
 })
+
+it('a message goes to all its handlers before the next goes to any; whoever fails or takes time holds up nobody', async () => {
+  const handlers = ['one', 'bad', 'slow', 'four'].map(
+    (name) =>
+      new Delivery<string>(10, {
+        handle: (item) => {
+          seen.push(`${name} ${item}`)
+          if (name === 'bad') throw new Error(`bad ${item}`)
+          return name === 'slow' ? new Promise<void>((resolve) => release.push(resolve)) : undefined
+        },
+        missed: () => undefined,
+        failed: (error) => failures.push((error as Error).message),
+      }),
+  )
+  for (const item of ['a', 'b', 'c']) for (const each of handlers) each.add(item)
+  await settled()
+  expect(seen).toEqual(['one a', 'bad a', 'slow a', 'four a', 'one b', 'bad b', 'four b', 'one c', 'bad c', 'four c'])
+  expect(failures).toEqual(['bad a', 'bad b', 'bad c'])
+  for (const item of ['b', 'c']) {
+    release.pop()!()
+    await settled()
+    expect(seen.at(-1)).toBe(`slow ${item}`)
+  }
+})
+
+it('what a handler adds comes behind what waits, and an end in the handler ends it there', async () => {
+  const messages = new Delivery<string>(10, {
+    handle: (item) => {
+      seen.push(item)
+      if (item === 'a') messages.add('c')
+      if (item === 'c') void messages.end()
+    },
+    missed: () => undefined,
+    failed: (error) => failures.push(error),
+  })
+  for (const item of ['a', 'b']) messages.add(item)
+  await settled()
+  expect(seen).toEqual(['a', 'b', 'c'])
+  messages.add('d')
+  await messages.idle
+  expect([seen, failures]).toEqual([['a', 'b', 'c'], []])
+})
+
+it('an end within the call of the handler waits for its promise', async () => {
+  let ended = false
+  const messages = new Delivery<string>(10, {
+    handle: () => {
+      void messages.end().then(() => (ended = true))
+      return new Promise<void>((resolve) => release.push(resolve))
+    },
+    missed: () => undefined,
+    failed: (error) => failures.push(error),
+  })
+  messages.add('a')
+  await settled()
+  expect(ended).toBe(false)
+  release[0]!()
+  await settled()
+  expect(ended).toBe(true)
+})

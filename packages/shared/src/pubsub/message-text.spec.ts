@@ -22,6 +22,17 @@ describe('a message as text', () => {
     }
   })
 
+  it('is a value of its own for each who reads it, also when another one was read between', () => {
+    const [text, other] = [writeMessage('c', { a: [1] }, 'one', 1_000), writeMessage('c', { a: [2] }, undefined, 1_000)]
+    const [first, second, between, third] = [text, text, other, text].map(readMessage)
+    ;(first!.message as { a: number[] }).a.push(9)
+    expect([second, between, third]).toEqual([
+      { message: { a: [1] }, messageId: 'one' },
+      { message: { a: [2] }, messageId: undefined },
+      { message: { a: [1] }, messageId: 'one' },
+    ])
+  })
+
   it('is refused when it can’t be one, or is too large', () => {
     expect(() => through(undefined)).toThrow(SerializationError)
     expect(() => through(() => undefined)).toThrow(SerializationError)

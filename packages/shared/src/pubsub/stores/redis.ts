@@ -183,9 +183,12 @@ export class RedisPubSubStore implements PubSubStore {
   /** Once for all who listen to a channel: they are told one after the other of one payload. */
   private readPayload(payload: Buffer): Payload | undefined {
     if (this.lastRead?.payload === payload) return this.lastRead.message
-    const [, id, previous, body] = PLACED.exec(payload.toString()) ?? []
+    const text = payload.toString()
+    const [head, id, previous] = PLACE.exec(text) ?? []
     const message =
-      body === undefined ? undefined : { body, place: id === '-' ? null : { id: id!, previous: previous! } }
+      head === undefined
+        ? undefined
+        : { body: text.slice(head.length), place: id === '-' ? null : { id: id!, previous: previous! } }
     this.lastRead = { payload, message }
     return message
   }
@@ -202,8 +205,8 @@ export class RedisPubSubStore implements PubSubStore {
   }
 }
 
-/** A message behind its id and that of the one before it; `-` for one that is in no log. */
-const PLACED = /^(-|\d+-\d+) (-|\d+-\d+) (.*)$/s
+/** Before a message: its id and that of the one before it; `-` for one that is in no log. */
+const PLACE = /^(-|\d+-\d+) (-|\d+-\d+) /
 
 interface Payload {
   readonly body: string
