@@ -121,6 +121,24 @@ describe('the plan of a tenant', () => {
     expect(process.warnings).toHaveLength(1)
   })
 
+  it('that is never answered is one that can’t be had, after 10 s; what it answers then is not heard', async () => {
+    const { world, plans, process, limits } = await setUp({ planTtl: '1h' })
+    let answer: (plan: RateLimitPlan) => void = () => undefined
+    plans.answer = () => new Promise((resolve) => (answer = resolve))
+    void limits()
+    await world.clock.advance(10_000)
+    expect(process.warnings).toEqual([
+      "the plan of a tenant can't be had, and its limits are as before: no answer within 10 s",
+    ])
+    await world.clock.advance(1_000)
+    plans.answer = undefined
+    plans.plan = { requests: { limit: 60 } }
+    expect(await limits()).toMatchObject({ requests: 60 })
+    answer({ requests: { limit: 50 } })
+    await world.clock.settle()
+    expect(await limits()).toMatchObject({ requests: 60 })
+  })
+
   it('that throws at once is a plan that can’t be had', async () => {
     const { world, plans, process, limits } = await setUp()
     plans.answer = () => {

@@ -63,7 +63,8 @@ export class Plans {
     let keepMs = this.ttlMs
     try {
       // In a turn of its own: what is thrown at once is a failure as any other, and comes after `loading` is set.
-      plan.value = await Promise.resolve(tenant).then(this.resolve)
+      const answer = Promise.resolve(tenant).then(this.resolve)
+      plan.value = await withDeadline(answer, LONGEST_LOAD_MS, this.clock, () => new Error('no answer within 10 s'))
       plan.known = true
     } catch (error) {
       keepMs = Math.min(keepMs, RETRY_MS)
@@ -94,6 +95,8 @@ export class Plans {
 
 /** Before a plan that could not be had is asked for again. */
 const RETRY_MS = 1_000
+/** One that is never answered must not be the last that was asked for. */
+const LONGEST_LOAD_MS = 10_000
 const TOO_LATE = new Error('the plan took too long')
 
 interface Remembered {
