@@ -20,7 +20,7 @@ import { CacheUnavailableError } from '../cache/errors.js'
 import { LockTimeoutError, LockUnavailableError } from '../lock/errors.js'
 import { JwtUnavailableError } from '../jwt/errors.js'
 import { RateLimitUnavailableError } from '../rate-limit/errors.js'
-import { SessionUnavailableError } from '../session/errors.js'
+import { SessionConflictError, SessionNotFoundError, SessionUnavailableError } from '../session/errors.js'
 import { VextrusExceptionFilter } from './vextrus-exception.filter.js'
 
 const ERRORS: Record<string, Error> = {
@@ -31,6 +31,8 @@ const ERRORS: Record<string, Error> = {
   limit: new RateLimitUnavailableError('redis-7.internal:6379 is away (secret)'),
   jwt: new JwtUnavailableError('redis-7.internal:6379 is away (secret)'),
   session: new SessionUnavailableError('redis-7.internal:6379 is away (secret)'),
+  changed: new SessionConflictError(50),
+  ended: new SessionNotFoundError(),
   key: new InvalidKeyError('key is empty (secret)'),
   found: new NotFoundException('no such product'),
 }
@@ -89,6 +91,7 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
     ['limit', 'RATE_LIMIT_UNAVAILABLE', '5'],
     ['jwt', 'JWT_UNAVAILABLE', '5'],
     ['session', 'SESSION_UNAVAILABLE', '5'],
+    ['changed', 'SESSION_CONFLICT', '1'],
   ])('answers 503 and Retry-After when %s is not available, and logs nothing', async (name, code, retryAfter) => {
     const answer = await failWith(name)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter])
@@ -100,6 +103,14 @@ describe.each(platforms)('VextrusExceptionFilter on %s', (_, create) => {
       detail: expect.any(String),
       code,
     })
+    expect(logged).toEqual([])
+  })
+
+  it('answers 401 when a session has ended while a request worked with it, and logs nothing', async () => {
+    const answer = await failWith('ended')
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([401, null])
+    expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
+    expect(await answer.json()).toMatchObject({ title: 'Unauthorized', status: 401, code: 'SESSION_NOT_FOUND' })
     expect(logged).toEqual([])
   })
 

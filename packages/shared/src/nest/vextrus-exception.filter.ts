@@ -18,8 +18,8 @@ export interface VextrusProblem {
 /**
  * Answers the toolkit's errors that reach a client; all others are left to Nest and the application's own filters.
  *
- * What passes by itself – Redis is away, a lock was not free in time – is 503 with `Retry-After`; anything else is 500 and is logged with its
- * stack. Over HTTP, on Express and Fastify, the body is a {@link VextrusProblem}. A GraphQL resolver's error becomes an `HttpException` of that
+ * What passes by itself – Redis is away, a lock was not free in time, a session was changed by others again and again – is 503 with `Retry-After`; a
+ * session that has ended while a request worked with it is 401; anything else is 500 and is logged with its stack. Over HTTP, on Express and Fastify, the body is a {@link VextrusProblem}. A GraphQL resolver's error becomes an `HttpException` of that
  * status, which Nest's drivers format; a message handler answers `{ status: 'error', code, message }`, as Nest itself does.
  *
  * @example
@@ -39,7 +39,7 @@ export class VextrusExceptionFilter implements ExceptionFilter<VextrusError> {
     if (problem.status === 500) this.logger.error(`${error.code}: ${error.message}`, error.stack)
     switch (host.getType<string>()) {
       case 'http':
-        return answer(host.switchToHttp().getResponse<HttpReply>(), problem, retryAfterSeconds(error))
+        return answer(host.switchToHttp().getResponse<HttpReply>(), problem, standingOf(error).retryAfter)
       case 'rpc':
         return throwError(() => messageOf(problem))
       case 'ws':
@@ -51,31 +51,37 @@ export class VextrusExceptionFilter implements ExceptionFilter<VextrusError> {
   }
 }
 
-/** What passes by itself. By code, since the errors belong to capabilities, which this stands below. */
-function isUnavailable({ code }: VextrusError): boolean {
-  return code.endsWith('_UNAVAILABLE') || code === LOCK_TIMEOUT
+/** How an error is answered. */
+interface Standing {
+  readonly status: 401 | 500 | 503
+  readonly detail: string
+  /** Seconds. */
+  readonly retryAfter?: number
 }
 
-const LOCK_TIMEOUT = 'LOCK_TIMEOUT'
+const FAILED: Standing = { status: 500, detail: 'The server could not complete this request.' }
+const LATER = 'Something that this request needs is not available at the moment. Try again later.'
+/** A server that is away needs a failover or a restart. */
+const UNAVAILABLE: Standing = { status: 503, detail: LATER, retryAfter: 5 }
+/** Others are soon done. */
+const BUSY: Standing = { status: 503, detail: LATER, retryAfter: 1 }
 
-/** A lock is soon free again; a server that is away needs a failover or a restart. */
-function retryAfterSeconds(error: VextrusError): number | undefined {
-  if (!isUnavailable(error)) return undefined
-  return error.code === LOCK_TIMEOUT ? 1 : 5
+const STANDINGS: Readonly<Record<string, Standing>> = {
+  LOCK_TIMEOUT: BUSY,
+  SESSION_CONFLICT: BUSY,
+  // A log-out was faster than a request that had been let pass: nobody's mistake.
+  SESSION_NOT_FOUND: { status: 401, detail: 'The session has ended. Log in again.' },
+}
+
+/** By code, since the errors belong to capabilities, which this stands below. */
+function standingOf({ code }: VextrusError): Standing {
+  if (code.endsWith('_UNAVAILABLE')) return UNAVAILABLE
+  return Object.hasOwn(STANDINGS, code) ? STANDINGS[code]! : FAILED
 }
 
 function problemOf(error: VextrusError): VextrusProblem {
-  const status = isUnavailable(error) ? 503 : 500
-  return {
-    type: 'about:blank',
-    title: STATUS_CODES[status] as string,
-    status,
-    detail:
-      status === 503
-        ? 'Something that this request needs is not available at the moment. Try again later.'
-        : 'The server could not complete this request.',
-    code: error.code,
-  }
+  const { status, detail } = standingOf(error)
+  return { type: 'about:blank', title: STATUS_CODES[status] as string, status, detail, code: error.code }
 }
 
 function messageOf({ code, detail }: VextrusProblem): { status: 'error'; code: string; message: string } {
