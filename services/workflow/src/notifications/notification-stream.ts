@@ -6,6 +6,8 @@ export type StreamEnd = 'client' | 'slow' | 'closed' | 'failed'
 
 /** How long a browser waits before it comes back, ms. */
 const RETRY_MS = 2_000
+/** How long a client has for what waits for it when its stream is closed, ms: whoever reads nothing would hold it, and the connection, for ever. */
+const LAST_WORDS_MS = 5_000
 
 /**
  * One client's stream of server-sent events (WHATWG HTML, 9.2). Each event carries the place that the client has reached with it, and so does the
@@ -79,7 +81,11 @@ export class NotificationStream {
   close(): void {
     if (this.isOver) return
     this.ended('closed')
-    if (this.begun) this.response.end()
+    if (!this.begun) return
+    const { response } = this
+    const impatience = setTimeout(() => response.destroy(), LAST_WORDS_MS).unref()
+    response.once('close', () => clearTimeout(impatience))
+    response.end()
   }
 
   /** Cut off: it hears no more of this stream than it has. */

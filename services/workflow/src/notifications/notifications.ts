@@ -23,8 +23,11 @@ export interface NotificationStatistics {
 /** Tabs of a browser, and some devices. */
 const MOST_OF_A_USER = 10
 const MOST_STREAMS = 10_000
-/** What waits in this process' memory for one client, beside what the system's buffers hold: so much, a message of each log, and a few queued. */
-const MOST_WAITING_BYTES = 256 * 1_024
+/**
+ * What waits in this process' memory for one client, beside what the system's buffers hold: so much, a message of each log, and a few queued. The
+ * system's buffers keep a fast line busy; this one is paid 10,000 times when all are slow.
+ */
+const MOST_WAITING_BYTES = 64 * 1_024
 /** The rest waits in the log. */
 const MOST_QUEUED = 16
 /**
