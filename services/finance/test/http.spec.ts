@@ -1,9 +1,14 @@
-import { dataSourceOptions, prepareDatabase, QueryLog } from '@vextrus/service-kit'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
+import {
+  dataSourceOptions,
+  type EmbeddedPostgres,
+  prepareDatabase,
+  QueryLog,
+  startEmbeddedPostgres,
+} from '@vextrus/service-kit'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { database as definition } from '../src/database/database.js'
-import { lines, newDraft, OTHER, startDatabase, startTestService, type TestService } from './support/service.js'
+import { lines, newDraft, OTHER, startTestService, type TestService } from './support/service.js'
 
 /** What clients may send and what they get: invoices, stock, accounts, errors, the OpenAPI document – and the database below. */
 
@@ -11,7 +16,7 @@ let database: EmbeddedPostgres
 let api: TestService
 
 beforeAll(async () => {
-  database = await startDatabase()
+  database = await startEmbeddedPostgres()
   api = await startTestService(database)
 })
 

@@ -1,4 +1,4 @@
-import { StaleWriterError } from '@vextrus/service-kit'
+import { StaleWriterError, startEmbeddedPostgres } from '@vextrus/service-kit'
 import { runAsTenant } from '@vextrus/shared/cache'
 import { LockTimeoutError } from '@vextrus/shared/lock'
 import { DataSource, type EntityManager } from 'typeorm'
@@ -16,7 +16,7 @@ import { lines, newDraft, sendPatiently, startTestService, TENANT, type TestServ
  * so each of these tests would fail noisily if the lock let two of them in at once.
  */
 
-const servers = startServers()
+const servers = startServers(startEmbeddedPostgres)
 let services: readonly [TestService, TestService]
 
 beforeAll(async () => {

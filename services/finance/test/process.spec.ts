@@ -1,13 +1,12 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { compiledService } from '../../service-kit/test/support/service-process.js'
-import { startDatabase, TENANT } from './support/service.js'
+import { startDatabase, TENANT, type TestDatabase } from './support/service.js'
 
 /** The service as it is started: the compiled `dist/main.js` in a process of its own. */
 
 let service: ReturnType<typeof compiledService>
-let database: EmbeddedPostgres
+let database: TestDatabase
 let redis: RedisServer
 
 beforeAll(async () => {

@@ -1,10 +1,15 @@
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sendBurst } from '../src/burst/burst.js'
-import { dataSourceOptions, prepareDatabase, QueryLog } from '@vextrus/service-kit'
+import {
+  dataSourceOptions,
+  type EmbeddedPostgres,
+  prepareDatabase,
+  QueryLog,
+  startEmbeddedPostgres,
+} from '@vextrus/service-kit'
 import { database as definition } from '../src/database/database.js'
-import { OTHER, startDatabase, startTestService, TENANT, type TestService } from './support/service.js'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
+import { OTHER, startTestService, TENANT, type TestService } from './support/service.js'
 
 /** What clients may send and what they get: input, errors, the OpenAPI document – and the database below. */
 
@@ -12,7 +17,7 @@ let database: EmbeddedPostgres
 let api: TestService
 
 beforeAll(async () => {
-  database = await startDatabase()
+  database = await startEmbeddedPostgres()
   api = await startTestService(database)
 })
 

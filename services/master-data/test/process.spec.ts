@@ -4,13 +4,12 @@ import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { compiledService } from '../../service-kit/test/support/service-process.js'
-import { startDatabase, until } from './support/service.js'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
+import { startDatabase, until, type TestDatabase } from './support/service.js'
 
 /** The service as it is started: the compiled `dist/main.js` in a process of its own. */
 
 let service: ReturnType<typeof compiledService>
-let database: EmbeddedPostgres
+let database: TestDatabase
 
 beforeAll(async () => {
   service = compiledService('services/master-data')

@@ -4,8 +4,14 @@ import { startCluster } from '../../../packages/shared/test/support/redis-cluste
 import { startSentinel } from '../../../packages/shared/test/support/redis-sentinel.js'
 import { startRedis } from '../../../packages/shared/test/support/redis-server.js'
 import { readConfig } from '../src/config.js'
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
-import { startDatabase, startTestService, TENANT, type TestService, until } from './support/service.js'
+import {
+  startDatabase,
+  startTestService,
+  TENANT,
+  type TestService,
+  until,
+  type TestDatabase,
+} from './support/service.js'
 
 /** The service as the environment configures it, on every kind of Redis: what it answers is what the database holds, also through a failover. */
 
@@ -83,7 +89,7 @@ const topologies: Record<Kind, () => Promise<Topology>> = {
 
 const kinds = Object.keys(topologies) as Kind[]
 
-let database: EmbeddedPostgres
+let database: TestDatabase
 
 beforeAll(async () => {
   database = await startDatabase()

@@ -1,19 +1,16 @@
-import { dataSourceOptions, type EmbeddedPostgres, prepareDatabase, QueryLog } from '@vextrus/service-kit'
+import {
+  dataSourceOptions,
+  type EmbeddedPostgres,
+  prepareDatabase,
+  QueryLog,
+  startEmbeddedPostgres,
+} from '@vextrus/service-kit'
 import { runAsTenant } from '@vextrus/shared/cache'
 import { DataSource } from 'typeorm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { database as definition } from '../src/database/database.js'
 import { RuleSets } from '../src/rules/rule-sets.js'
-import {
-  cacheOf,
-  newRule,
-  OTHER,
-  startDatabase,
-  startTestService,
-  TENANT,
-  type TestService,
-  until,
-} from './support/service.js'
+import { cacheOf, newRule, OTHER, startTestService, TENANT, type TestService, until } from './support/service.js'
 
 /** What clients may send and what they get: input, versions, errors, the OpenAPI document – and the database below. */
 
@@ -34,7 +31,7 @@ async function withConnection<T>(work: (connection: DataSource) => Promise<T>): 
 }
 
 beforeAll(async () => {
-  database = await startDatabase()
+  database = await startEmbeddedPostgres()
   await withConnection(async (connection) => {
     for (const table of OF_OTHERS) await connection.query(`CREATE TABLE ${table} (anything int)`)
   })

@@ -7,7 +7,7 @@ import { newRule, startTestService, TENANT, type TestService, until } from './su
 
 /**
  * Two services on one Redis and one database, each with a memory of its own: what is edited through one is in force in the other at once. Requests
- * are sent one after the other, because the embedded database mixes up what two connections ask at the same time.
+ * are sent one after the other, because an embedded database mixes up what two connections ask at the same time.
  */
 
 const servers = startServers()

@@ -1,3 +1,4 @@
+import { startEmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { patient, startServers } from '../../service-kit/test/support/servers.js'
 import { craftedIds, craftedTenants } from '../../service-kit/test/support/crafted-ids.js'
@@ -13,7 +14,7 @@ import {
   type TestService,
 } from './support/service.js'
 
-const servers = startServers()
+const servers = startServers(startEmbeddedPostgres)
 
 describe.each(['memory', 'redis'] as const)('tasks, with the %s driver', (driver) => {
   let api: TestService

@@ -1,11 +1,10 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll } from 'vitest'
 import { type RedisServer, startRedis } from '../../../../packages/shared/test/support/redis-server.js'
-import { startDatabase } from './test-service.js'
+import { startDatabase, type TestDatabase } from './test-service.js'
 
 /** The servers of one spec file. They are there from the first test on, and not before. */
 export interface Servers {
-  readonly database: EmbeddedPostgres
+  readonly database: TestDatabase
   readonly redis: RedisServer
 }
 
@@ -17,11 +16,11 @@ export function patient({ url }: RedisServer) {
   return { url, commandTimeout: '10s' }
 }
 
-/** Starts an embedded Postgres and a Redis before the tests of the file, and stops them afterwards. */
-export function startServers(): Servers {
-  const servers: { database?: EmbeddedPostgres; redis?: RedisServer } = {}
+/** Starts a Postgres and a Redis before the tests of the file, and stops them afterwards. */
+export function startServers(startPostgres: () => Promise<TestDatabase> = startDatabase): Servers {
+  const servers: { database?: TestDatabase; redis?: RedisServer } = {}
   beforeAll(async () => {
-    ;[servers.database, servers.redis] = await Promise.all([startDatabase(), startRedis()])
+    ;[servers.database, servers.redis] = await Promise.all([startPostgres(), startRedis()])
   })
   afterAll(async () => {
     await servers.redis?.stop()

@@ -3,20 +3,33 @@ import {
   type Answer,
   Client,
   type DatabaseConfig,
-  type EmbeddedPostgres,
   type RedisConfig,
   type ServiceDefinition,
   startEmbeddedPostgres,
   startService,
 } from '@vextrus/service-kit'
 import { RedisCacheService, runGlobal, type SetOptions } from '@vextrus/shared/cache'
+import { postgresPrograms, startRealPostgres } from '../../../../packages/shared/test/support/real-postgres.js'
 
 /** A tenant of the seed, and another one. */
 export const TENANT = 'aurora-hardware'
 export const OTHER = 'elbe-elektronik'
 
-/** One database for a whole spec file: it takes some seconds to start and to be filled. */
-export const startDatabase = (): Promise<EmbeddedPostgres> => startEmbeddedPostgres()
+/** A database of a test's own. */
+export interface TestDatabase extends DatabaseConfig {
+  /** Call it after the last client has left. */
+  stop(): Promise<void>
+}
+
+/**
+ * One database for a whole spec file: a real Postgres where its server is installed, which starts and is filled in a fraction of the time, else
+ * an embedded one. A service that is given no database has an embedded one anywhere: each has a spec file that starts that one.
+ */
+export async function startDatabase(): Promise<TestDatabase> {
+  if (postgresPrograms === undefined) return startEmbeddedPostgres()
+  const { url, stop } = await startRealPostgres(postgresPrograms)
+  return { url, poolSize: 5, stop }
+}
 
 export interface Reply<Body> extends Omit<Answer, 'body'> {
   readonly body: Body

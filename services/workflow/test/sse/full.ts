@@ -1,8 +1,7 @@
-import type { EmbeddedPostgres } from '@vextrus/service-kit'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '@vextrus/service-kit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../../../packages/shared/test/support/redis-server.js'
 import { compiledService } from '../../../service-kit/test/support/service-process.js'
-import { startDatabase } from '../support/service.js'
 import { runSse } from '../support/sse-run.js'
 
 /** The long run: `scripts/sse.mjs` starts it, and says its size. */
@@ -16,7 +15,7 @@ let redis: RedisServer
 
 beforeAll(async () => {
   service = compiledService('services/workflow')
-  ;[database, redis] = await Promise.all([startDatabase(), startRedis()])
+  ;[database, redis] = await Promise.all([startEmbeddedPostgres(), startRedis()])
 })
 
 afterAll(async () => {

@@ -7,7 +7,13 @@ import * as kit from '../../../service-kit/test/support/test-service.js'
 import { workflow } from '../../src/service.js'
 import { SseClient } from './sse-client.js'
 
-export { OTHER, startDatabase, TENANT, until } from '../../../service-kit/test/support/test-service.js'
+export {
+  OTHER,
+  startDatabase,
+  TENANT,
+  type TestDatabase,
+  until,
+} from '../../../service-kit/test/support/test-service.js'
 
 /** Who asks, as the gateway would say. */
 export interface As {
