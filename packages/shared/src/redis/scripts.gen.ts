@@ -975,11 +975,14 @@ return replies`,
   /** session/lua/create.lua */
   sessionCreate: {
     name: 'sessionCreate',
-    sha: '8c6a5bdc780e4c1d40e82584d91f4e8c526622d5',
+    sha: '25fc0bd6618cd6d65ecba8b72845799405cfae99',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1005,19 +1008,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1025,7 +1028,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1052,13 +1055,14 @@ elseif redis.call('EXISTS', KEYS[1]) == 1 then
 else
   key, hash = KEYS[1], ARGV[2]
 end
-local version, born, ends, owner = unpack(redis.call('HMGET', key, 'v', 'b', 'e', 'u'))
+local version = redis.call('HGET', key, 'v') or 0
+local born, ends, _, owner = facts(key)
 born, ends = tonumber(born or now), tonumber(ends or now + ARGV[9])
 if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
-redis.call('HSET', key, 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
-  'b', text(born), 's', text(now), 'i', ARGV[8], 'e', text(ends))
+redis.call('HSET', key, 'v', text(version + 1), 'd', ARGV[6] .. ARGV[7], 's', text(now),
+  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, '\\n'))
 redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)
@@ -1082,11 +1086,14 @@ return reply(key, hash)`,
   /** session/lua/destroy-all.lua */
   sessionDestroyAll: {
     name: 'sessionDestroyAll',
-    sha: '4d61cd3ac5acd8b111c934adee79a23bc3445ca1',
+    sha: '450227edd076f5d5741bbdf100a37670cfbef03a',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1112,19 +1119,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1132,7 +1139,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1155,8 +1162,8 @@ if spared ~= '' then
   spared = hash or spared
 end
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local version, tenant = unpack(redis.call('HMGET', ARGV[1] .. 's:' .. hash, 'v', 't'))
-  if not version then
+  local born, _, _, _, tenant = facts(ARGV[1] .. 's:' .. hash)
+  if not born then
     redis.call('ZREM', KEYS[1], hash)
   elseif hash ~= spared and (ARGV[2] ~= '1' or tenant == ARGV[3]) then
     bury(ARGV[1], hash, 1)
@@ -1168,11 +1175,14 @@ return ended`,
   /** session/lua/destroy.lua */
   sessionDestroy: {
     name: 'sessionDestroy',
-    sha: 'fb2d66b631571542fa4a51769fa65bde277dc05c',
+    sha: '205ced09a87c68a7b329cfc0e3ae19eaa66518fb',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1198,19 +1208,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1218,7 +1228,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1246,11 +1256,14 @@ return key and 1 or 0`,
   /** session/lua/list.lua */
   sessionList: {
     name: 'sessionList',
-    sha: '2189934cae1a8eb1900b49a5eb9ee84c8e539a21',
+    sha: 'fedd459c056057f784e5d5d4aa5810df7631b322',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1276,19 +1289,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1296,7 +1309,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1326,11 +1339,14 @@ return out`,
   /** session/lua/read.lua */
   sessionRead: {
     name: 'sessionRead',
-    sha: '2d03a4359c0c2f33b3cfd92c2a159827693543aa',
+    sha: '15449bbb049f8ebf4ad74cb96e4be619eee2d589',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1356,19 +1372,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1376,7 +1392,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1401,11 +1417,14 @@ return reply(key, hash)`,
   /** session/lua/rotate.lua */
   sessionRotate: {
     name: 'sessionRotate',
-    sha: '9f01ee041f1eac77c9383e3cad9bf5b0da49c231',
+    sha: '8e5114b67a96d2c7cdc7484df61f3a431098b165',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1431,19 +1450,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1451,7 +1470,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1472,7 +1491,7 @@ if not key or not touch(key) then
   return false
 end
 redis.call('RENAME', key, KEYS[2])
-local user, born, ends = unpack(redis.call('HMGET', KEYS[2], 'u', 'b', 'e'))
+local born, ends, _, user = facts(KEYS[2])
 if user ~= '' then
   redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
   index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))
@@ -1484,11 +1503,14 @@ return reply(KEYS[2], ARGV[3])`,
   /** session/lua/write.lua */
   sessionWrite: {
     name: 'sessionWrite',
-    sha: '92a929ebbe996579496c799b17c59e3af7e01b0e',
+    sha: '7ede2b0079a57bedf4e8f63cd58c3b90be734a26',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
+end
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1514,19 +1536,19 @@ local function find(prefix, hash)
   return nil
 end
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -1534,7 +1556,7 @@ local function touch(key)
 end
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
@@ -1557,7 +1579,7 @@ end
 if redis.call('HGET', key, 'v') ~= ARGV[3] then
   return 0
 end
-redis.call('HSET', key, 'v', text(ARGV[3] + 1), 'c', ARGV[4], 'd', ARGV[5])
+redis.call('HSET', key, 'v', text(ARGV[3] + 1), 'd', ARGV[4] .. ARGV[5])
 return reply(key, hash)`,
   },
 } satisfies Record<string, Script>

@@ -44,6 +44,7 @@ export interface UserRef {
 
 /** As the codec wrote it. */
 export interface SessionData {
+  /** One letter. */
   readonly codec: string
   readonly payload: string | Buffer
 }
@@ -52,7 +53,7 @@ export interface SessionData {
 export interface NewSession extends SessionRef {
   readonly userId: string
   readonly tenantId: string | null
-  /** JSON, or empty. */
+  /** JSON on one line, or empty. */
   readonly meta: string
   readonly data: SessionData
   /** It ends when nobody has read it for so long, ms. */

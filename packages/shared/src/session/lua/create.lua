@@ -15,13 +15,14 @@ elseif redis.call('EXISTS', KEYS[1]) == 1 then
 else
   key, hash = KEYS[1], ARGV[2]
 end
-local version, born, ends, owner = unpack(redis.call('HMGET', key, 'v', 'b', 'e', 'u'))
+local version = redis.call('HGET', key, 'v') or 0
+local born, ends, _, owner = facts(key)
 born, ends = tonumber(born or now), tonumber(ends or now + ARGV[9])
 if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
-redis.call('HSET', key, 'v', text((version or 0) + 1), 'c', ARGV[6], 'd', ARGV[7], 'u', user, 't', ARGV[4], 'm', ARGV[5],
-  'b', text(born), 's', text(now), 'i', ARGV[8], 'e', text(ends))
+redis.call('HSET', key, 'v', text(version + 1), 'd', ARGV[6] .. ARGV[7], 's', text(now),
+  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, '\n'))
 redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)

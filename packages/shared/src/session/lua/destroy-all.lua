@@ -10,8 +10,8 @@ if spared ~= '' then
   spared = hash or spared
 end
 for _, hash in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local version, tenant = unpack(redis.call('HMGET', ARGV[1] .. 's:' .. hash, 'v', 't'))
-  if not version then
+  local born, _, _, _, tenant = facts(ARGV[1] .. 's:' .. hash)
+  if not born then
     redis.call('ZREM', KEYS[1], hash)
   elseif hash ~= spared and (ARGV[2] ~= '1' or tenant == ARGV[3]) then
     bury(ARGV[1], hash, 1)

@@ -8,7 +8,7 @@ if not key or not touch(key) then
   return false
 end
 redis.call('RENAME', key, KEYS[2])
-local user, born, ends = unpack(redis.call('HMGET', KEYS[2], 'u', 'b', 'e'))
+local born, ends, _, user = facts(KEYS[2])
 if user ~= '' then
   redis.call('ZREM', ARGV[1] .. 'u:' .. user, hash)
   index(ARGV[1], user, ARGV[3], tonumber(born), tonumber(ends))

@@ -10,5 +10,5 @@ end
 if redis.call('HGET', key, 'v') ~= ARGV[3] then
   return 0
 end
-redis.call('HSET', key, 'v', text(ARGV[3] + 1), 'c', ARGV[4], 'd', ARGV[5])
+redis.call('HSET', key, 'v', text(ARGV[3] + 1), 'd', ARGV[4] .. ARGV[5])
 return reply(key, hash)

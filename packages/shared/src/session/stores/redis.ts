@@ -58,15 +58,16 @@ export class RedisSessionStore implements SessionStore {
       command('HMGET', [key, ...FIELDS], { binary: this.binary }),
       command('PTTL', [key]),
     ])) as [(Bulk | null)[], number]
-    const [version, , , , , , , seen, idle, ends, next] = fields
+    const [version, , seen, facts, next] = fields
     if (version === null && next === null) return null
     if (version !== null) {
-      const idleMs = Number(idle)
-      const lifeMs = Math.min(idleMs, Number(ends) - Number(seen))
+      const known = factsOf(facts!)
+      const idleMs = Number(known[2])
+      const lifeMs = Math.min(idleMs, Number(known[1]) - Number(seen))
       const littleMs = idleMs / 20
       const freshMs = restMs - (lifeMs - littleMs)
       if (freshMs >= 0) {
-        const stored = sessionOf(ref.home, ref.hash, fields as Bulk[], Number(seen) + lifeMs)
+        const stored = sessionOf(ref.home, ref.hash, fields as Bulk[], known, Number(seen) + lifeMs)
         return Object.assign(stored, { freshMs: Math.min(freshMs, littleMs, restMs) })
       }
     }
@@ -151,25 +152,39 @@ export class RedisSessionStore implements SessionStore {
 /** Text, or bytes where the store reads them. */
 type Bulk = string | Buffer
 
-/** What `read` asks for: what `lua/include/session.lua` answers, and what says when the session ends and whether its id leads to another. */
-const FIELDS = ['v', 'c', 'd', 'u', 't', 'm', 'b', 's', 'i', 'e', 'n']
+/** What `read` asks for: what `lua/include/session.lua` answers, and whether the id leads to another. */
+const FIELDS = ['v', 'd', 's', 'f', 'n']
+
+/** The lines of `f`. */
+type Facts = readonly [born: string, ends: string, idle: string, user: string, tenant: string, meta: string]
+
+function factsOf(lines: Bulk): Facts {
+  return String(lines).split('\n') as unknown as Facts
+}
 
 /** What `lua/include/session.lua` answers. */
 function storedOf(home: string, reply: RedisReply): StoredSession | null {
   if (reply === null) return null
   const fields = reply as Bulk[]
-  return sessionOf(home, String(fields[9]), fields, Number(fields[8]))
+  return sessionOf(home, String(fields[5]), fields, factsOf(fields[3]!), Number(fields[4]))
 }
 
-function sessionOf(home: string, hash: string, fields: readonly Bulk[], expiresAt: number): StoredSession {
-  const [version, codec, payload, userId, tenantId, meta, born, seen] = fields
+/** One literal: to spread parts into it takes as long as to read them. */
+function sessionOf(
+  home: string,
+  hash: string,
+  fields: readonly Bulk[],
+  [born, , , userId, tenant, meta]: Facts,
+  expiresAt: number,
+): StoredSession {
+  const [version, data, seen] = fields as [Bulk, Bulk, Bulk]
   return {
     home,
     hash,
-    userId: String(userId),
-    tenantId: tenantId!.length === 0 ? null : String(tenantId),
-    meta: String(meta),
-    data: { codec: String(codec), payload: payload! },
+    userId,
+    tenantId: tenant === '' ? null : tenant,
+    meta,
+    data: { codec: String(data.slice(0, 1)), payload: data.slice(1) },
     version: Number(version),
     createdAt: Number(born),
     seenAt: Number(seen),

@@ -1,4 +1,5 @@
--- A session is a hash: v version, c codec, d data, u user, t tenant (empty: none), m meta, b born, s seen, i idle time, e absolute end; times in ms.
+-- A session is a hash: v version, d codec and data, s seen, f what stays as it was put, a line each, for every field more is read slower: born,
+-- absolute end, idle time, user, tenant (empty: none), meta. Times in ms.
 -- x: it was destroyed. n: it has another id now, whose hash this is, and g: until when this one leads there; after that this is a tombstone too.
 -- The key of a session lives until it ends, idle or absolutely; a tombstone until the session would have ended absolutely.
 local clock = redis.call('TIME')
@@ -6,6 +7,11 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local function text(number)
   return string.format('%.0f', number)
+end
+
+-- Born, ends, idle, user, tenant; nil: it is no session.
+local function facts(key)
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\n(%d+)\n(%d+)\n([^\n]*)\n([^\n]*)')
 end
 
 -- The key of the session that `hash` leads to, and its hash; nil: there is none. Each id on the way leads there directly from then on, so that a
@@ -36,22 +42,22 @@ end
 
 -- As the store answers it: with how long it lives if nobody reads it.
 local function reply(key, hash)
-  local fields = redis.call('HMGET', key, 'v', 'c', 'd', 'u', 't', 'm', 'b', 's')
-  fields[9] = text(now + math.max(0, redis.call('PTTL', key)))
-  fields[10] = hash
+  local fields = redis.call('HMGET', key, 'v', 'd', 's', 'f')
+  fields[5] = text(now + math.max(0, redis.call('PTTL', key)))
+  fields[6] = hash
   return fields
 end
 
 -- Somebody has it in hand: its idle time begins anew. Not at each read, for that would be a write.
 local function touch(key)
-  local idle, ends, seen = unpack(redis.call('HMGET', key, 'i', 'e', 's'))
+  local _, ends, idle = facts(key)
   local life = math.min(tonumber(idle), tonumber(ends) - now)
   if life <= 0 then
     redis.call('DEL', key)
     return false
   end
   -- The key's own time: it is right also where the server's clock was set back. Near the absolute end it has no more to gain.
-  if redis.call('PTTL', key) < life - idle / 20 or now - seen > idle / 20 then
+  if redis.call('PTTL', key) < life - idle / 20 or now - redis.call('HGET', key, 's') > idle / 20 then
     redis.call('PEXPIRE', key, text(life))
     redis.call('HSET', key, 's', text(now))
   end
@@ -61,7 +67,7 @@ end
 -- Leaves a tombstone for as long as the session could have lived, or for `ms` where none is known.
 local function bury(prefix, hash, ms)
   local key = prefix .. 's:' .. hash
-  local ends, user = unpack(redis.call('HMGET', key, 'e', 'u'))
+  local _, ends, _, user = facts(key)
   local rest = ends and tonumber(ends) - now or math.max(redis.call('PTTL', key), ms)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
