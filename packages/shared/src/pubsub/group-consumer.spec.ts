@@ -234,3 +234,30 @@ it('what a claim brings after the end is left to others', async () => {
   await mine.end()
   expect([there, seen]).toEqual([[], []])
 })
+
+it.each(Array.from({ length: 12 }, (_, at) => at))(
+  'a message that comes while a claim ends, %i steps after it was sent, is claimed at once',
+  async (steps) => {
+    const group = consumer()
+    await group.start()
+    await settled()
+    group.message('c', 'b', { id: '1-0', previous: '0-0' })
+    for (let step = 0; step < steps; step++) await Promise.resolve()
+    there.push(some('2-0'))
+    group.message('c', 'b', { id: '2-0', previous: '1-0' })
+    await settled()
+    expect(seen).toEqual(['2-0'])
+  },
+)
+
+it('the end does not wait for another attempt at what failed while it ended', async () => {
+  const group = consumer()
+  await group.start()
+  await settled()
+  away.add('claim')
+  group.message('c', 'b', { id: '1-0', previous: '0-0' })
+  let ended = false
+  void group.end().then(() => (ended = true))
+  await settled()
+  expect(ended).toBe(true)
+})

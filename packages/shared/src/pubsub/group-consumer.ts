@@ -42,6 +42,7 @@ export class GroupConsumer implements PubSubListener {
   private wanted = false
   /** The next claim looks also for what others left behind. */
   private behind = true
+  private claims = false
   private claiming: Promise<void> | undefined
   private timer: Timer | undefined
   private ended = false
@@ -79,32 +80,42 @@ export class GroupConsumer implements PubSubListener {
 
   private look(): void {
     this.wanted = true
-    this.claiming ??= this.claim().finally(() => (this.claiming = undefined))
+    if (!this.claims) this.claiming = this.claim()
   }
 
   private async claim(): Promise<void> {
-    const { store, member, concurrency, idleMs, on } = this.parts
-    while (this.wanted && !this.ended) {
-      const count = concurrency - this.underWay.size
-      // The next that ends looks again.
-      if (count <= 0) return
-      const { behind } = this
-      this.wanted = this.behind = false
-      try {
-        // A group that is gone went with its log: all that the next log has is new to it.
-        const asked = { ...member, from: FIRST_ID, count, ...(behind ? { idleMs } : {}) }
-        const { messages, missed, more } = await store.claim(asked)
-        this.retries.reset()
-        // They go to another consumer when their time is over.
-        if (this.ended) return
-        if (missed) this.tellMissed(on)
-        for (const message of messages) this.begin(message)
-        if (more) [this.wanted, this.behind] = [true, this.behind || behind]
-      } catch (error) {
-        if (!(error instanceof PubSubUnavailableError)) throw error
-        ;[this.wanted, this.behind] = [true, this.behind || behind]
-        await this.pause()
-      }
+    this.claims = true
+    try {
+      // Without room, the next that ends looks again.
+      while (this.wanted && !this.ended && this.room > 0) await this.claimSome()
+    } finally {
+      // In the same step: whoever looks from here on must not wait for a claim that is over.
+      this.claims = false
+    }
+  }
+
+  private get room(): number {
+    return this.parts.concurrency - this.underWay.size
+  }
+
+  private async claimSome(): Promise<void> {
+    const { store, member, idleMs, on } = this.parts
+    const { behind } = this
+    this.wanted = this.behind = false
+    try {
+      // A group that is gone went with its log: all that the next log has is new to it.
+      const asked = { ...member, from: FIRST_ID, count: this.room, ...(behind ? { idleMs } : {}) }
+      const { messages, missed, more } = await store.claim(asked)
+      this.retries.reset()
+      // They go to another consumer when their time is over.
+      if (this.ended) return
+      if (missed) this.tellMissed(on)
+      for (const message of messages) this.begin(message)
+      if (more) [this.wanted, this.behind] = [true, this.behind || behind]
+    } catch (error) {
+      if (!(error instanceof PubSubUnavailableError)) throw error
+      ;[this.wanted, this.behind] = [true, this.behind || behind]
+      await this.pause()
     }
   }
 
@@ -185,8 +196,9 @@ export class GroupConsumer implements PubSubListener {
   }
 
   /** Before the next attempt; the end ends it. */
-  private pause(): Promise<void> {
-    return new Promise((resolve) => {
+  private async pause(): Promise<void> {
+    if (this.ended) return
+    await new Promise<void>((resolve) => {
       const over = (): void => {
         timer.cancel()
         this.pauses.delete(over)

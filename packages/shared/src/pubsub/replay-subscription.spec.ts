@@ -217,3 +217,21 @@ it('after its end nothing is handled, told or read', async () => {
   await clock.advance(10_000)
   expect(reads).toEqual([])
 })
+
+it.each(Array.from({ length: 12 }, (_, at) => at))(
+  'a message that is lost while a catching up ends, %i steps after its read, is caught up with',
+  async (steps) => {
+    const subscription = replay('0-0')
+    await subscription.start()
+    reads.shift()!.resolve({ messages: [{ id: '1-0', body: 'b' }], gap: false, last: '1-0' })
+    for (let step = 0; step < steps; step++) await Promise.resolve()
+    // The one before it has not come.
+    came(subscription, 3, 2)
+    await settled()
+    expect(asked()).toEqual(['1-0'])
+    await answer([2, 3])
+    came(subscription, 4, 3)
+    await settled()
+    expect(seen).toEqual(['1-0', '2-0', '3-0', '4-0'])
+  },
+)

@@ -38,7 +38,7 @@ export class ReplaySubscription implements PubSubListener {
   private noted: string = FIRST_ID
   /** The log is to be read to its end once more. */
   private again = false
-  private catching: Promise<void> | undefined
+  private catching = false
   /** After which id a gap was told: it is told once. */
   private gapAfter: string | undefined
   private ended = false
@@ -88,19 +88,27 @@ export class ReplaySubscription implements PubSubListener {
   private catchUp(): void {
     this.live = false
     this.again = true
-    this.catching ??= this.readOn().finally(() => (this.catching = undefined))
+    if (this.catching) return
+    this.catching = true
+    void this.readOn()
   }
 
   private async readOn(): Promise<void> {
-    while (!this.ended && this.again) {
-      this.again = false
-      let more = true
-      while (more) more = await this.readPart()
+    try {
+      while (!this.ended && this.again) {
+        this.again = false
+        const more = await this.readPart()
+        // In the same step as it becomes live: what is noted up to here is read.
+        this.again ||= more || compareIds(this.noted, this.after) > 0
+      }
+      this.live = !this.ended
+    } finally {
+      // In the same step: whoever finds it live and asks for more must not wait for one that is over.
+      this.catching = false
     }
-    this.live = !this.ended
   }
 
-  /** Whether there may be more. */
+  /** Whether the log may have more. */
   private async readPart(): Promise<boolean> {
     while (this.delivery.room <= 0 && !this.ended) await this.delivery.idle
     if (this.ended) return false
@@ -118,10 +126,9 @@ export class ReplaySubscription implements PubSubListener {
         this.after = id
         this.delivery.add({ channel, body, id })
       }
-      if (messages.length > 0) return messages.length === count || compareIds(this.noted, this.after) > 0
       // The log has lost its end, as by a failover: what it gets now may have smaller ids than what was heard.
-      if (compareIds(last, after) < 0) this.after = this.gapAfter = last
-      return compareIds(this.noted, after) > 0
+      if (messages.length === 0 && compareIds(last, after) < 0) this.after = this.gapAfter = last
+      return messages.length === count
     } catch (error) {
       if (!(error instanceof PubSubUnavailableError)) throw error
       await pause(clock, this.retries.next())
