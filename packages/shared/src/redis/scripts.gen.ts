@@ -975,14 +975,14 @@ return replies`,
   /** session/lua/create.lua */
   sessionCreate: {
     name: 'sessionCreate',
-    sha: '25fc0bd6618cd6d65ecba8b72845799405cfae99',
+    sha: 'a2289d6dfc6ad8066faffa8917247004125c9992',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1062,7 +1062,7 @@ if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
 redis.call('HSET', key, 'v', text(version + 1), 'd', ARGV[6] .. ARGV[7], 's', text(now),
-  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, '\\n'))
+  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, string.char(10)))
 redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)
@@ -1086,14 +1086,14 @@ return reply(key, hash)`,
   /** session/lua/destroy-all.lua */
   sessionDestroyAll: {
     name: 'sessionDestroyAll',
-    sha: '450227edd076f5d5741bbdf100a37670cfbef03a',
+    sha: '0e70c478446bc6997875833e6f29d3dc5b46624c',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1175,14 +1175,14 @@ return ended`,
   /** session/lua/destroy.lua */
   sessionDestroy: {
     name: 'sessionDestroy',
-    sha: '205ced09a87c68a7b329cfc0e3ae19eaa66518fb',
+    sha: 'c87450db202ffef07856a2b50e31fb2aa3ffaec1',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1256,14 +1256,14 @@ return key and 1 or 0`,
   /** session/lua/list.lua */
   sessionList: {
     name: 'sessionList',
-    sha: 'fedd459c056057f784e5d5d4aa5810df7631b322',
+    sha: 'db388b5f7931ec4e73bceafe15f0faacab9134dd',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1339,14 +1339,14 @@ return out`,
   /** session/lua/read.lua */
   sessionRead: {
     name: 'sessionRead',
-    sha: '15449bbb049f8ebf4ad74cb96e4be619eee2d589',
+    sha: '758ca34fc1b7e5f94e0a3f196ee92338760b8828',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1417,14 +1417,14 @@ return reply(key, hash)`,
   /** session/lua/rotate.lua */
   sessionRotate: {
     name: 'sessionRotate',
-    sha: '8e5114b67a96d2c7cdc7484df61f3a431098b165',
+    sha: '89aa640e129628432531fb7f1f8935e49a5b6158',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil
@@ -1503,14 +1503,14 @@ return reply(KEYS[2], ARGV[3])`,
   /** session/lua/write.lua */
   sessionWrite: {
     name: 'sessionWrite',
-    sha: '7ede2b0079a57bedf4e8f63cd58c3b90be734a26',
+    sha: '08f10dd8a8e1189e66d2bc24bb2d6172d85b7b42',
     lua: `local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local function text(number)
   return string.format('%.0f', number)
 end
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\\n(%d+)\\n(%d+)\\n([^\\n]*)\\n([^\\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 local function find(prefix, hash)
   local passed, until_ = {}, nil

@@ -70,6 +70,17 @@ export function sessionStoreContract(name: string, makeBackend: () => Promise<Se
         expect(freshMs).toBeLessThanOrEqual(LONG_MS / 20)
       })
 
+      it('may have a user and a tenant of any characters', async () => {
+        const [userId, tenantId] = [`${user} Łódź\u{1f30d}%c}"\\`, ' é|]%d ']
+        const session = await create({ userId, tenantId })
+        expect(await other.read(session)).toMatchObject({ userId, tenantId, meta: '' })
+        const next = (await one.rotate(session, hashOf(), LONG_MS))!
+        expect(await listed(userId)).toEqual([next.hash])
+        expect(await one.destroyAll(userRef(userId), { tenantId })).toBe(1)
+        expect(await listed(userId)).toEqual([])
+        expect(await one.read(next)).toBeNull()
+      })
+
       it('has no tenant where none was given', async () => {
         expect((await one.read(await create()))!.tenantId).toBeNull()
       })

@@ -22,7 +22,7 @@ if owner and owner ~= user then
   redis.call('ZREM', prefix .. 'u:' .. owner, hash)
 end
 redis.call('HSET', key, 'v', text(version + 1), 'd', ARGV[6] .. ARGV[7], 's', text(now),
-  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, '\n'))
+  'f', table.concat({ text(born), text(ends), text(ARGV[8]), user, ARGV[4], ARGV[5] }, string.char(10)))
 redis.call('PEXPIRE', key, text(math.max(1, math.min(ARGV[8], ends - now))))
 if user ~= '' then
   index(prefix, user, hash, born, ends)

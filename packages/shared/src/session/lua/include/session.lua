@@ -11,7 +11,7 @@ end
 
 -- Born, ends, idle, user, tenant; nil: it is no session.
 local function facts(key)
-  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)\n(%d+)\n(%d+)\n([^\n]*)\n([^\n]*)')
+  return string.match(redis.call('HGET', key, 'f') or '', '^(%d+)%c(%d+)%c(%d+)%c([^%c]*)%c([^%c]*)')
 end
 
 -- The key of the session that `hash` leads to, and its hash; nil: there is none. Each id on the way leads there directly from then on, so that a
