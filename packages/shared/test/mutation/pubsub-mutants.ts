@@ -24,13 +24,13 @@ export const PUBSUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'what came while the log was read forgotten',
     rule: 'PUB',
-    edits: [edit(REPLAY, `      return compareIds(this.noted, after) > 0\n`, `      return false\n`)],
+    edits: [edit(REPLAY, `this.again ||= more || compareIds(this.noted, this.after) > 0`, `this.again ||= more`)],
     killer: [REPLAY_SUBSCRIPTION, 'a full part of the log may not be its end'],
   },
   {
     name: 'full part taken for the end of the log',
     rule: 'PUB',
-    edits: [edit(REPLAY, `return messages.length === count || compareIds`, `return compareIds`)],
+    edits: [edit(REPLAY, `return messages.length === count`, `return false`)],
     killer: [REPLAY_SUBSCRIPTION, 'a full part of the log may not be its end'],
   },
   {
@@ -57,8 +57,22 @@ export const PUBSUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'log that lost its end waited for',
     rule: 'PUB',
-    edits: [edit(REPLAY, `if (compareIds(last, after) < 0) this.after = this.gapAfter = last`, ``)],
+    edits: [
+      edit(REPLAY, `if (messages.length === 0 && compareIds(last, after) < 0) this.after = this.gapAfter = last`, ``),
+    ],
     killer: [REPLAY_SUBSCRIPTION, 'a log that lost its end, and goes on with smaller ids, is followed'],
+  },
+  {
+    name: 'catching up over a step late',
+    rule: 'PUB',
+    edits: [edit(REPLAY, `this.catching = false`, `void Promise.resolve().then(() => (this.catching = false))`)],
+    killer: [REPLAY_SUBSCRIPTION, 'is caught up with'],
+  },
+  {
+    name: 'claim over a step late',
+    rule: 'PUB',
+    edits: [edit(GROUP, `this.claims = false`, `void Promise.resolve().then(() => (this.claims = false))`)],
+    killer: [GROUP_CONSUMER, 'steps after it was sent, is claimed at once'],
   },
   {
     name: 'done before it is handled',
@@ -101,7 +115,7 @@ export const PUBSUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'claimed after the end and begun',
     rule: 'PUB',
-    edits: [edit(GROUP, `        if (this.ended) return\n        if (missed)`, `        if (missed)`)],
+    edits: [edit(GROUP, `      if (this.ended) return\n      if (missed)`, `      if (missed)`)],
     killer: [GROUP_CONSUMER, 'what a claim brings after the end is left to others'],
   },
   {
