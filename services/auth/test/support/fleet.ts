@@ -15,6 +15,9 @@ export { until } from '../../../service-kit/test/support/test-service.js'
 /** The same for all replicas, as in production. */
 const signing = generateKeyPairSync('ed25519').privateKey
 
+/** On a busy machine Redis may be late; what is counted without it is not what these tests are about. */
+const PATIENT = { timeout: 5_000 }
+
 /** Where the services of a test keep their data: a Redis, or a memory that they share. */
 export interface Place {
   readonly database: DatabaseConfig
@@ -41,7 +44,11 @@ export async function startAuth({ database, redis, hub }: Place, { jwt, ...chang
     ...change,
   }
   const definition = authService.definitionOf(config)
-  const cache = { ...definition.cache, jwt: { ...definition.cache?.jwt, ...jwt }, ...(hub && { memory: hub }) }
+  const cache = {
+    ...{ ...definition.cache, jwt: { ...definition.cache?.jwt, ...jwt } },
+    rateLimit: { ...definition.cache?.rateLimit, ...PATIENT },
+    ...(hub && { memory: hub }),
+  }
   const service = await startService({ ...definition, cache }, config)
   return {
     ...clientOf(service.url),
@@ -67,7 +74,11 @@ export async function startGateway({ url }: TestAuth, { redis, hub }: Place) {
     ...(redis && { redis }),
   }
   const definition = apiGateway.definitionOf(config)
-  const cache = { ...definition.cache, ...(hub && { memory: hub }) }
+  const cache = {
+    ...definition.cache,
+    rateLimit: { ...definition.cache?.rateLimit, ...PATIENT },
+    ...(hub && { memory: hub }),
+  }
   const service = await startService({ ...definition, cache }, config)
   return {
     ...clientOf(service.url),

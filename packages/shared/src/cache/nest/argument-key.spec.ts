@@ -136,6 +136,11 @@ describe('the key of arguments', () => {
     ['a function', [{ onSave: () => undefined }], 'args[0].onSave'],
     ['a symbol of its own', [[Symbol('x')]], 'args[0][0]'],
     ['a promise', [Promise.resolve()], 'args[0]'],
+    [
+      'a promise with what Node notes on it',
+      [Object.assign(Promise.resolve(), { [Symbol('async_id')]: 1 })],
+      'args[0]',
+    ],
     ['an object that hides its fields', [new Money(5)], 'args[0]'],
     ['a function in a Map', [new Map([['a', () => 1]])], 'args[0].value(0)'],
   ])('refuses %s, and says where it is', (_, args, path) => {

@@ -55,6 +55,8 @@ function writeObject(value: object, path: string, above: readonly object[]): str
     // A hole is not an undefined: `in` tells them apart.
     return `[${Array.from(value, (item, i) => (i in value ? write(item, `${path}[${i}]`, parents) : 'h')).join(',')}]`
   }
+  // It shows fields of Node's own where asynchronous context is followed.
+  if (value instanceof Promise) throw opaque(path, 'is a promise')
   if (value instanceof Date) return `%Date(${value.getTime()})`
   if (value instanceof RegExp) return `%RegExp(${JSON.stringify(String(value))})`
   if (value instanceof Map) {
