@@ -42,7 +42,7 @@ export const PUBSUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'connection lost during a read forgotten',
     rule: 'PUB',
-    edits: [edit(REPLAY, `    this.again = true\n`, `    this.again = this.catching === undefined\n`)],
+    edits: [edit(REPLAY, `    this.again = true\n`, `    this.again = !this.catching\n`)],
     killer: [
       REPLAY_SUBSCRIPTION,
       'after a lost connection it reads what came meanwhile, also when a read was under way',
