@@ -18,10 +18,10 @@ import type {
   RateLimitResult,
   RateLimitRule,
   RateLimitRuleResult,
-  RateLimitSource,
 } from './public-types.js'
-import type { Ask, CounterReply, RateLimitStore } from './rate-limit-store.js'
-import { type CompiledRule, compile, units } from './rules.js'
+import type { CounterReply, RateLimitStore } from './rate-limit-store.js'
+import { asksOf, byHome, isLeased, longest, resultOf, type RuleAsk } from './rule-asks.js'
+import { type CompiledRule, compile } from './rules.js'
 import { type LeasedAsk, TokenLeases } from './token-leases.js'
 
 /** What a limiter takes from its surroundings. */
@@ -335,36 +335,6 @@ const SOON_US = 1_000_000
 const WARN_EVERY_MS = 60_000
 const NOTHING: CounterReply = { granted: 0, remaining: 0, retryUs: 0, resetUs: 0 }
 
-interface RuleAsk extends Ask {
-  readonly rule: CompiledRule
-  readonly lease: number | undefined
-}
-
-function isLeased(ask: RuleAsk): ask is RuleAsk & LeasedAsk {
-  return ask.lease !== undefined
-}
-
-function asksOf(rules: readonly CompiledRule[], ids: RateLimitIds, cost: number): RuleAsk[] {
-  if (cost !== 1) units(cost, 'cost', 1)
-  const asks: RuleAsk[] = []
-  for (const rule of rules) {
-    const { home, id } = rule.counter(ids)
-    const needed = rule.cost === 1 ? cost : units(rule.cost * cost, 'cost', 1)
-    asks.push({ home, id, spec: rule.spec, cost: needed, most: needed, rule, lease: rule.lease })
-  }
-  return asks
-}
-
-function byHome(asks: readonly RuleAsk[]): RuleAsk[][] {
-  const homes = new Map<string, RuleAsk[]>()
-  for (const ask of asks) {
-    const home = homes.get(ask.home)
-    if (home === undefined) homes.set(ask.home, [ask])
-    else home.push(ask)
-  }
-  return [...homes.values()]
-}
-
 /** In the order of `asks`, of which some are leased. */
 function merged(
   asks: readonly RuleAsk[],
@@ -373,34 +343,6 @@ function merged(
 ): CounterReply[] {
   let [l, o] = [0, 0]
   return asks.map((ask) => (isLeased(ask) ? leased[l++]! : own[o++]!))
-}
-
-function resultOf(
-  asks: readonly RuleAsk[],
-  replies: readonly CounterReply[],
-  source: RateLimitSource,
-): RateLimitResult {
-  let allowed = true
-  const rules = asks.map(({ rule, spec }, i): RateLimitRuleResult => {
-    const { granted, remaining, retryUs, resetUs } = replies[i]!
-    if (granted === 0) allowed = false
-    return {
-      name: rule.name,
-      limit: spec.limit,
-      windowMs: rule.windowMs,
-      remaining,
-      retryAfterMs: Math.ceil(retryUs / 1_000),
-      resetMs: Math.ceil(resetUs / 1_000),
-      allowed: granted > 0,
-    }
-  })
-  return { allowed, rules, source, retryAfterMs: allowed ? 0 : longest(rules) }
-}
-
-function longest(rules: readonly RateLimitRuleResult[]): number {
-  let ms = 0
-  for (const { retryAfterMs } of rules) ms = Math.max(ms, retryAfterMs)
-  return ms
 }
 
 function told(result: RateLimitResult): RateLimitResult {
