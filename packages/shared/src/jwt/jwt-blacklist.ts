@@ -5,6 +5,7 @@ import { jwtRefused, jwtRevoked } from './events.js'
 import type { JwtStore, MarkEnd } from './jwt-store.js'
 import { KnownTokens } from './known-tokens.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import { ownWrite } from './own-write.js'
 import { type Asked, type Question, questionsOf, type Reason } from './questions.js'
 import { expOf, isSeconds, isToken, jtiMark, LONGEST_TOKEN, textOf, tokenMark, userMark } from './token-marks.js'
 
@@ -75,8 +76,9 @@ export class JwtBlacklistService {
 
   private async judge(claims: JwtClaims, token: string | undefined): Promise<boolean> {
     if (this.isOver(claims)) return refused('expired')
+    if (!isClaims(claims)) return refused('claims')
     const asked = this.askedOf(claims, token)
-    const questions = asked === undefined ? [] : questionsOf(asked)
+    const questions = questionsOf(asked)
     if (questions.length === 0) return refused('claims')
     const { near } = this
     const now = this.clock.mono()
@@ -87,12 +89,12 @@ export class JwtBlacklistService {
       const found = near?.find(mark, now)
       if (found === undefined) missing.push(question)
       else if (revokes(found.value.value)) {
-        this.known?.add(asked!, by, [found])
+        this.known?.add(asked, by, [found])
         return refused(by)
       } else standing.push(found)
     }
     if (missing.length === 0) {
-      this.known?.add(asked!, undefined, standing)
+      this.known?.add(asked, undefined, standing)
       return false
     }
     try {
@@ -166,8 +168,7 @@ export class JwtBlacklistService {
     this.known = undefined
   }
 
-  private askedOf(claims: JwtClaims, token: string | undefined): Asked | undefined {
-    if (!isClaims(claims)) return undefined
+  private askedOf(claims: JwtClaims, token: string | undefined): Asked {
     const { jti, sub, iat, [this.options.tenantClaim]: tenant, [this.options.familyClaim]: family } = claims
     return { jti, sub, iat, tenant, family, token }
   }
@@ -198,14 +199,8 @@ export class JwtBlacklistService {
     return this.write(mark, () => this.store().mark(mark, end))
   }
 
-  /** R17: an own write is forgotten at the call and at its answer; also at one that says nothing, for it may have been done. */
-  private async write<T>(mark: string, run: () => Promise<T>): Promise<T> {
-    this.forget(mark)
-    try {
-      return await run()
-    } finally {
-      this.forget(mark)
-    }
+  private write<T>(mark: string, run: () => Promise<T>): Promise<T> {
+    return ownWrite(() => this.forget(mark), run)
   }
 
   private map(): CoherentMap<Answer> | undefined {

@@ -3,6 +3,7 @@ import { JwtClaimsError } from './errors.js'
 import { jwtRevoked, refreshTokenReused } from './events.js'
 import { familyMark, type JwtStore, type Rotation } from './jwt-store.js'
 import { type JwtBlacklistOptions, type ResolvedJwtOptions, resolveJwtOptions } from './options.js'
+import { ownWrite } from './own-write.js'
 
 /**
  * Families of refresh tokens: each token is used once and replaced by the next. One that was replaced and is presented all the same was stolen, or
@@ -62,14 +63,8 @@ export class RefreshTokenFamilies {
   }
 
   /** What may end a family, also when nobody knows whether it has. */
-  private async write<T>(family: string, run: () => Promise<T>): Promise<T> {
-    const mark = familyMark(family)
-    this.wrote(mark)
-    try {
-      return await run()
-    } finally {
-      this.wrote(mark)
-    }
+  private write<T>(family: string, run: () => Promise<T>): Promise<T> {
+    return ownWrite(() => this.wrote(familyMark(family)), run)
   }
 
   /** For as long as a token of now may be accepted: also an access token that names the family. */

@@ -10,6 +10,9 @@ export interface HttpReply {
   readonly raw?: { readonly headersSent: boolean }
 }
 
+/** In how many seconds a request is worth another try while a server is away: that needs a failover or a restart. */
+export const RETRY_AFTER_S = 5
+
 /** Undefined: there is none, or it has begun and can't be told more. */
 export function httpReplyOf(context: ExecutionContext): HttpReply | undefined {
   if (context.getType() !== 'http') return undefined

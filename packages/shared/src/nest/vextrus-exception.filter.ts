@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
 import { type Observable, throwError } from 'rxjs'
 import { VextrusError } from '../kernel/errors.js'
+import { RETRY_AFTER_S } from './http-reply.js'
 
 /** What a client is told, as `application/problem+json` (RFC 9457). Nothing of the error's message: it names hosts, options and keys. */
 export interface VextrusProblem {
@@ -61,8 +62,7 @@ interface Standing {
 
 const FAILED: Standing = { status: 500, detail: 'The server could not complete this request.' }
 const LATER = 'Something that this request needs is not available at the moment. Try again later.'
-/** A server that is away needs a failover or a restart. */
-const UNAVAILABLE: Standing = { status: 503, detail: LATER, retryAfter: 5 }
+const UNAVAILABLE: Standing = { status: 503, detail: LATER, retryAfter: RETRY_AFTER_S }
 /** Others are soon done. */
 const BUSY: Standing = { status: 503, detail: LATER, retryAfter: 1 }
 

@@ -178,26 +178,17 @@ export class Subscriber {
   private message(channel: string, payload: Buffer | Buffer[] | null, pattern: string | null): void {
     const topic = this.topics.get(keyOf(channel, pattern))
     if (topic === undefined || !Buffer.isBuffer(payload)) return
-    for (const { handler } of topic.members) {
-      // What `guard` does, without its closures.
-      try {
-        const settling = handler.message(payload, channel)
-        if (settling instanceof Promise) settling.catch((error: unknown) => this.options.onError(error, topic.target))
-      } catch (error) {
-        this.options.onError(error, topic.target)
-      }
-    }
+    for (const { handler } of topic.members) this.guard(topic, () => handler.message(payload, channel))
   }
 
   /** Runs what is the subscriber's, now; its failure, also a later one, is reported. Must not cost a promise: each handler of each message comes here. */
   private guard(topic: Topic, call: () => unknown): void {
-    const failed = (error: unknown): void => this.options.onError(error, topic.target)
     try {
       const settling = call()
       // A handler that promises nothing may answer anything.
-      if (settling instanceof Promise) settling.catch(failed)
+      if (settling instanceof Promise) settling.catch((error: unknown) => this.options.onError(error, topic.target))
     } catch (error) {
-      failed(error)
+      this.options.onError(error, topic.target)
     }
   }
 

@@ -19,9 +19,9 @@ export const JWT_MUTANTS: readonly Mutant[] = [
     rule: 'R17',
     edits: [
       edit(
-        BLACKLIST,
-        `      return await run()\n    } finally {\n      this.forget(mark)\n`,
-        `      return await run()\n    } finally {\n`,
+        'jwt/own-write.ts',
+        `    return await run()\n  } finally {\n    forget()\n`,
+        `    return await run()\n  } finally {\n`,
       ),
     ],
     killer: [JWT_BLACKLIST, 'never keeps “not revoked” from while an own revocation was on its way'],
@@ -30,8 +30,7 @@ export const JWT_MUTANTS: readonly Mutant[] = [
     name: 'own end of a family heard of by its push alone',
     rule: 'R17',
     edits: [
-      edit('jwt/refresh-families.ts', `    this.wrote(mark)\n    try`, `    try`),
-      edit('jwt/refresh-families.ts', `      this.wrote(mark)\n`, ``),
+      edit('jwt/refresh-families.ts', `return ownWrite(() => this.wrote(familyMark(family)), run)`, `return run()`),
     ],
     killer: [JWT_BLACKLIST, 'knows at once of a family that was ended in this process'],
   },

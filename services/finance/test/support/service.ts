@@ -3,14 +3,7 @@ import * as kit from '../../../service-kit/test/support/test-service.js'
 import type { InvoiceView } from '../../src/invoices/invoice.schemas.js'
 import { finance } from '../../src/service.js'
 
-export {
-  cacheOf,
-  OTHER,
-  startDatabase,
-  TENANT,
-  type TestDatabase,
-  until,
-} from '../../../service-kit/test/support/test-service.js'
+export * from '../../../service-kit/test/support/test-service.js'
 
 export type Body = Record<string, unknown> & {
   id: number

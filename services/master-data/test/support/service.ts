@@ -3,14 +3,7 @@ import * as kit from '../../../service-kit/test/support/test-service.js'
 import type { ProductView } from '../../src/products/product.schemas.js'
 import { masterData } from '../../src/service.js'
 
-export {
-  cacheOf,
-  OTHER,
-  startDatabase,
-  TENANT,
-  type TestDatabase,
-  until,
-} from '../../../service-kit/test/support/test-service.js'
+export * from '../../../service-kit/test/support/test-service.js'
 
 export type Body = Record<string, unknown> & { items: ProductView[]; detail: string; version: number }
 

@@ -4,14 +4,7 @@ import type { Evaluation } from '../../src/evaluations/evaluation.schemas.js'
 import type { RuleView } from '../../src/rules/rule.schemas.js'
 import { rulesEngine } from '../../src/service.js'
 
-export {
-  cacheOf,
-  OTHER,
-  startDatabase,
-  TENANT,
-  type TestDatabase,
-  until,
-} from '../../../service-kit/test/support/test-service.js'
+export * from '../../../service-kit/test/support/test-service.js'
 
 export type Body = Record<string, unknown> & {
   id: number

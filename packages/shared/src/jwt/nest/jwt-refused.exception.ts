@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { HttpException } from '@nestjs/common'
+import { RETRY_AFTER_S } from '../../nest/http-reply.js'
 
 /** What a client that is refused by `JwtBlacklistGuard` is told, as `application/problem+json` (RFC 9457). */
 export interface JwtProblem {
@@ -50,9 +51,6 @@ export class JwtRefusedException extends HttpException {
     }
   }
 }
-
-/** A server that is away needs a failover or a restart. */
-const RETRY_AFTER_S = 5
 
 const REFUSALS = {
   TOKEN_REQUIRED: { status: 401, detail: 'Log in.' },

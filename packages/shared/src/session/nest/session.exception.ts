@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { HttpException } from '@nestjs/common'
+import { RETRY_AFTER_S } from '../../nest/http-reply.js'
 
 /** What a client that is refused by `SessionGuard` is told, as `application/problem+json` (RFC 9457). */
 export interface SessionProblem {
@@ -37,6 +38,3 @@ export class SessionRefusedException extends HttpException {
     this.extensions = this.retryAfter === undefined ? { code } : { code, retryAfter: this.retryAfter }
   }
 }
-
-/** A server that is away needs a failover or a restart. */
-const RETRY_AFTER_S = 5
