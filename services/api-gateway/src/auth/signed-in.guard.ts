@@ -11,9 +11,6 @@ import { ApiBearerAuth } from '@nestjs/swagger'
 import { ApiProblems } from '@vextrus/service-kit'
 import type { Caller, GatewayRequest, GatewayResponse } from '../http/gateway-request.js'
 
-/** Redis, or the auth service, needs a failover or a restart. */
-const RETRY_AFTER_S = 5
-
 /**
  * Who asks. @throws UnauthorizedException nobody that the gateway knows; `WWW-Authenticate` says what is missing
  * @throws ServiceUnavailableException nobody can say whether the token is good
@@ -21,10 +18,7 @@ const RETRY_AFTER_S = 5
 export function callerOf(request: GatewayRequest, response: GatewayResponse): Caller {
   const { user, tokenFault, undecided } = request
   if (user !== undefined && tokenFault === undefined) return user
-  if (undecided !== undefined) {
-    response.setHeader('Retry-After', String(RETRY_AFTER_S))
-    throw new ServiceUnavailableException(undecided)
-  }
+  if (undecided !== undefined) throw new ServiceUnavailableException(undecided)
   // RFC 6750, 3: no error is named to those who have shown nothing.
   response.setHeader('WWW-Authenticate', tokenFault === undefined ? 'Bearer' : 'Bearer error="invalid_token"')
   throw new UnauthorizedException(tokenFault ?? 'The header Authorization is missing: send "Bearer" and a token')

@@ -78,7 +78,8 @@ function dataOf(text: string): unknown {
   try {
     const data: unknown = JSON.parse(text)
     return typeof data === 'object' && data !== null ? data : text
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
     throw new BadGatewayException('The answer of the service is not the JSON that it says it is')
   }
 }
